@@ -1,0 +1,47 @@
+"""A scikit-learn compatible PyTorch neural network for MNIST-like images."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from skmnist.classifier import MNISTMLPClassifier
+    from skmnist.datasets import fetch_mnist
+    from skmnist.inspection import evaluate, misclassified, model_summary
+    from skmnist.plotting import HistoryDisplay, ImageGridDisplay
+    from skmnist.preprocessing import ImageScaler
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "HistoryDisplay",
+    "ImageGridDisplay",
+    "ImageScaler",
+    "MNISTMLPClassifier",
+    "evaluate",
+    "fetch_mnist",
+    "misclassified",
+    "model_summary",
+]
+
+_ROOMS = {
+    "HistoryDisplay": "plotting",
+    "ImageGridDisplay": "plotting",
+    "ImageScaler": "preprocessing",
+    "MNISTMLPClassifier": "classifier",
+    "evaluate": "inspection",
+    "fetch_mnist": "datasets",
+    "misclassified": "inspection",
+    "model_summary": "inspection",
+}
+
+
+# A name is imported when it is first used: torch takes two seconds to load, and
+# `skmnist --help` or a mistyped option should not wait for it.
+def __getattr__(name):
+    if name not in _ROOMS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"skmnist.{_ROOMS[name]}"), name)
+
+
+def __dir__():
+    return sorted([*__all__, "__version__"])

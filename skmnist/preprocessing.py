@@ -1,0 +1,239 @@
+"""From images of any accepted shape to rows of pixels, and to the range [0, 1]."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+__all__ = ["ImageScaler"]
+
+
+class ImageScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+    """Scale images from [0, `max_intensity`] to float32 in [0, 1].
+
+    Images come as rows of pixels, as a stack of images, or as a stack of images with
+    one channel, in any real type. They leave as float32 rows of pixels, or in
+    `output_shape`, with no float64 copy on the way.
+
+    Parameters
+    ----------
+    max_intensity : float, default=255.0
+        The largest intensity that a pixel can have: 255 for MNIST, 16 for
+        :func:`sklearn.datasets.load_digits`. Must be positive.
+    output_shape : tuple of int, default=None
+        The shape of one transformed image, such as `(28, 28)` or `(28, 28, 1)`. By
+        default an image is a row of pixels.
+
+    Attributes
+    ----------
+    n_features_in_ : int
+        The number of pixels of an image.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        The names of the pixels; only where `X` has feature names that are all strings.
+
+    See Also
+    --------
+    MNISTMLPClassifier : The classifier that wants its images scaled.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skmnist import ImageScaler
+    >>> images = np.array([[[0, 51], [102, 255]]], dtype=np.uint8)
+    >>> ImageScaler().fit_transform(images)
+    array([[0. , 0.2, 0.4, 1. ]], dtype=float32)
+    >>> ImageScaler(output_shape=(2, 2, 1)).fit_transform(images).shape
+    (1, 2, 2, 1)
+    """
+
+    def __init__(self, max_intensity=255.0, output_shape=None):
+        self.max_intensity = max_intensity
+        self.output_shape = output_shape
+
+    def fit(self, X, y=None):
+        """Check the parameters and learn the number of pixels.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_pixels), (n_samples, rows, columns) or \
+                (n_samples, rows, columns, 1)
+            The images.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : ImageScaler
+            The fitted scaler.
+
+        Raises
+        ------
+        ValueError
+            If `max_intensity` is not a positive number, or if `output_shape` does not
+            have as many pixels as an image.
+        """
+        self._check_max_intensity()
+        X = self._validate_images(X, reset=True)
+        self._check_output_shape(n_pixels=X.shape[1])
+        return self
+
+    def transform(self, X):
+        """Divide by `max_intensity`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_pixels), (n_samples, rows, columns) or \
+                (n_samples, rows, columns, 1)
+            The images.
+
+        Returns
+        -------
+        X_scaled : ndarray of float32, shape (n_samples, n_pixels) or \
+                (n_samples, *output_shape)
+            The scaled images.
+        """
+        check_is_fitted(self)
+        X = self._validate_images(X, reset=False)
+        scaled = _to_float32(np.divide, X, self.max_intensity)
+        return scaled.reshape(len(X), *(self.output_shape or X.shape[1:]))
+
+    def inverse_transform(self, X):
+        """Multiply by `max_intensity`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_pixels), (n_samples, rows, columns) or \
+                (n_samples, rows, columns, 1)
+            Scaled images.
+
+        Returns
+        -------
+        X_original : ndarray of float32, shape (n_samples, n_pixels)
+            The images in their first range, as rows of pixels.
+        """
+        check_is_fitted(self)
+        X = self._validate_images(X, reset=False)
+        return _to_float32(np.multiply, X, self.max_intensity)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        tags.transformer_tags.preserves_dtype = ["float32"]
+        return tags
+
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "n_features_in_")
+
+    def _check_max_intensity(self):
+        value = self.max_intensity
+        is_number = isinstance(value, (int, float, np.number)) and not isinstance(
+            value, bool
+        )
+        if not (is_number and 0 < value < math.inf):
+            raise ValueError(
+                f"max_intensity={value!r} is not a positive number; give the largest "
+                "intensity of a pixel, such as 255."
+            )
+
+    def _check_output_shape(self, n_pixels):
+        if self.output_shape is not None and math.prod(self.output_shape) != n_pixels:
+            raise ValueError(
+                f"output_shape={self.output_shape!r} does not fit images of {n_pixels} "
+                "pixels; its sizes must multiply to that number."
+            )
+
+    def _validate_images(self, X, reset):
+        return validate_data(self, flatten_images(X), dtype="numeric", reset=reset)
+
+
+def flatten_images(X):
+    """Return images as rows of pixels, without a copy where there is none to make.
+
+    Anything that is not a stack of images (a DataFrame, a sparse matrix, one image on
+    its own) passes as it is, for scikit-learn's own validation to judge.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, n_pixels), (n_samples, rows, columns) or \
+            (n_samples, rows, columns, 1)
+        The images.
+
+    Returns
+    -------
+    X : array-like of shape (n_samples, n_pixels)
+        The same images.
+
+    Raises
+    ------
+    ValueError
+        If `X` has more than one channel or too many dimensions.
+    """
+    if isinstance(X, (list, tuple)):
+        X = np.asarray(X)
+    # Not np.ndim: it breaks on array-likes that refuse NumPy's functions.
+    n_dimensions = getattr(X, "ndim", 2)
+    if n_dimensions <= 2:
+        return X
+    if n_dimensions > 4 or (n_dimensions == 4 and X.shape[3] != 1):
+        raise ValueError(
+            f"X has shape {tuple(X.shape)}; images are (n_samples, n_pixels), "
+            "(n_samples, rows, columns) or (n_samples, rows, columns, 1)."
+        )
+    return X.reshape(X.shape[0], math.prod(X.shape[1:]))
+
+
+def stack_images(X, image_shape=None):
+    """Return images as a stack of rows and columns, ready to be drawn.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, n_pixels), (n_samples, rows, columns) or \
+            (n_samples, rows, columns, 1)
+        The images.
+    image_shape : tuple of int, default=None
+        The rows and columns of an image. By default those that `X` has; rows of pixels
+        are taken for square images.
+
+    Returns
+    -------
+    images : ndarray of shape (n_samples, rows, columns)
+        The same images.
+
+    Raises
+    ------
+    ValueError
+        If the shape of an image cannot be told, or does not fit.
+    """
+    X = np.asarray(X)
+    if image_shape is None and X.ndim > 2:
+        image_shape = X.shape[1:3]
+    rows_of_pixels = flatten_images(X)
+    if rows_of_pixels.ndim != 2:
+        raise ValueError(
+            f"X has shape {X.shape}; for one image give a stack of one, such as X[:1]."
+        )
+    n_samples, n_pixels = rows_of_pixels.shape
+    if image_shape is None:
+        image_shape = (math.isqrt(n_pixels),) * 2
+    if math.prod(image_shape) != n_pixels:
+        raise ValueError(
+            f"image_shape={tuple(image_shape)} does not fit images of {n_pixels} "
+            "pixels; give the rows and columns of an image."
+        )
+    return rows_of_pixels.reshape(n_samples, *image_shape)
+
+
+def _to_float32(operation, X, max_intensity):
+    # NumPy casts in small buffers on the way, so no second copy of X is made.
+    with np.errstate(over="raise"):
+        try:
+            return operation(
+                X, np.float32(max_intensity), dtype=np.float32, casting="same_kind"
+            )
+        except FloatingPointError:
+            raise ValueError(
+                "X has values too large for float32; images lie in [0, max_intensity]."
+            ) from None

@@ -1,0 +1,121 @@
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_array_equal
+
+from skmnist import ImageScaler
+from skmnist.preprocessing import flatten_images, stack_images
+
+IMAGES = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
+
+
+@pytest.mark.parametrize("shape", [(2, 12), (2, 3, 4), (2, 3, 4, 1)])
+@pytest.mark.parametrize("dtype", [np.uint8, np.int64, np.float32, np.float64, bool])
+def test_any_shape_and_type_becomes_the_same_float32(shape, dtype):
+    images = (IMAGES % 2).astype(dtype).reshape(shape)
+
+    scaled = ImageScaler(max_intensity=2).fit_transform(images)
+
+    assert scaled.dtype == np.float32
+    assert_array_equal(scaled, (IMAGES % 2).reshape(2, 12) / np.float32(2))
+
+
+def test_every_intensity_is_divided_exactly():
+    intensities = np.arange(256, dtype=np.uint8).reshape(1, 256)
+
+    scaled = ImageScaler().fit_transform(intensities)
+
+    assert_array_equal(scaled[0], np.arange(256, dtype=np.float32) / np.float32(255))
+
+
+def test_nested_lists_are_images():
+    assert_array_equal(
+        ImageScaler().fit_transform(IMAGES.tolist()),
+        ImageScaler().fit_transform(IMAGES),
+    )
+
+
+@pytest.mark.parametrize("output_shape", [(3, 4), (3, 4, 1), (12,), [4, 3]])
+def test_output_shape_is_the_shape_of_one_image(output_shape):
+    scaled = ImageScaler(output_shape=output_shape).fit_transform(IMAGES)
+
+    assert scaled.shape == (2, *output_shape)
+    assert_array_equal(scaled.ravel(), IMAGES.ravel() / np.float32(255))
+
+
+def test_inverse_transform_gives_back_the_intensities():
+    scaler = ImageScaler(output_shape=(3, 4, 1))
+    scaled = scaler.fit_transform(IMAGES)
+
+    original = scaler.inverse_transform(scaled)
+
+    assert original.dtype == np.float32
+    assert_array_equal(original.round(), IMAGES.reshape(2, 12))
+
+
+def test_no_float64_copy_is_made():
+    tracemalloc = pytest.importorskip("tracemalloc")
+    images = np.zeros((2000, 784), dtype=np.uint8)
+    scaler = ImageScaler().fit(images)
+    tracemalloc.start()
+
+    scaler.transform(images)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert peak < 1.1 * 4 * images.size
+
+
+def test_feature_names_and_set_output():
+    frame = pd.DataFrame(IMAGES.reshape(2, 12)).add_prefix("pixel_")
+
+    scaled = ImageScaler().set_output(transform="pandas").fit_transform(frame)
+
+    assert list(scaled.columns) == list(frame.columns)
+    assert (scaled.dtypes == np.float32).all()
+
+
+@pytest.mark.parametrize("value", [0, -1, np.nan, np.inf, "255", None, True])
+def test_a_wrong_max_intensity_is_named(value):
+    with pytest.raises(ValueError, match=r"max_intensity=.* is not a positive number"):
+        ImageScaler(max_intensity=value).fit(IMAGES)
+
+
+def test_a_wrong_output_shape_is_named():
+    with pytest.raises(ValueError, match=r"output_shape=\(3, 5\) does not fit"):
+        ImageScaler(output_shape=(3, 5)).fit(IMAGES)
+
+
+def test_values_that_overflow_float32_are_an_error():
+    with pytest.raises(ValueError, match="too large for float32"):
+        ImageScaler().fit_transform(np.full((1, 4), 1e300))
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 4, 3), (2, 3, 4, 1, 1)])
+def test_colour_images_are_refused(shape):
+    with pytest.raises(ValueError, match="X has shape"):
+        ImageScaler().fit(np.zeros(shape))
+
+
+def test_flatten_images_makes_no_copy():
+    assert np.shares_memory(flatten_images(IMAGES), IMAGES)
+    assert flatten_images(IMAGES).shape == (2, 12)
+
+
+@pytest.mark.parametrize("shape", [(2, 12), (2, 3, 4), (2, 3, 4, 1)])
+def test_stack_images_gives_rows_and_columns(shape):
+    assert_array_equal(stack_images(IMAGES.reshape(shape), (3, 4)), IMAGES)
+
+
+def test_stack_images_takes_rows_of_pixels_for_squares():
+    assert stack_images(np.zeros((5, 49))).shape == (5, 7, 7)
+
+
+def test_stack_images_asks_for_a_shape_it_cannot_tell():
+    with pytest.raises(ValueError, match=r"image_shape=.* does not fit"):
+        stack_images(np.zeros((5, 48)))
+
+
+def test_stack_images_asks_for_a_stack():
+    with pytest.raises(ValueError, match="give a stack of one"):
+        stack_images(np.zeros(49))
