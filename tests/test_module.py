@@ -1,0 +1,111 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from skmnist.module import ACTIVATIONS, MLP, Dropout
+
+
+def make_dropout(p, seed=0):
+    return Dropout(p, np.random.Generator(np.random.SFC64(seed)))
+
+
+def test_layers_have_the_names_that_the_summary_reads():
+    module = MLP(784, (256, 64), 10)
+
+    assert list(dict(module.named_children())) == [
+        *("hidden_1", "activation_1", "dropout_1"),
+        *("hidden_2", "activation_2", "dropout_2"),
+        "output",
+    ]
+
+
+def test_no_hidden_layer_is_a_linear_model():
+    module = MLP(4, (), 3)
+    X = torch.rand(5, 4)
+
+    torch.testing.assert_close(module(X), X @ module.output.weight.T)
+
+
+@pytest.mark.parametrize(
+    ("activation", "function"),
+    [
+        ("relu", torch.relu),
+        ("tanh", torch.tanh),
+        ("gelu", torch.nn.functional.gelu),
+        ("logistic", torch.sigmoid),
+        ("identity", lambda X: X),
+    ],
+)
+def test_each_activation_is_the_function_of_its_name(activation, function):
+    module = MLP(4, (6,), 3, activation=activation).eval()
+    X = torch.randn(5, 4)
+
+    expected = module.output(function(module.hidden_1(X)))
+
+    torch.testing.assert_close(module(X), expected)
+    assert set(ACTIVATIONS) == {"relu", "tanh", "gelu", "logistic", "identity"}
+
+
+def test_first_weights_are_glorot_uniform_and_biases_zero():
+    module = MLP(784, (256,), 10)
+    bound = math.sqrt(6 / (784 + 256))
+    weight = module.hidden_1.weight.detach()
+
+    assert weight.abs().max() <= bound
+    assert weight.abs().max() > 0.99 * bound
+    assert weight.mean().abs() < 0.01 * bound
+    assert float(weight.std()) == pytest.approx(bound / math.sqrt(3), rel=0.01)
+    assert not module.hidden_1.bias.any()
+
+
+@pytest.mark.parametrize("p", [0.1, 0.25, 0.5, 0.9])
+def test_the_mask_keeps_the_share_that_it_should(p):
+    n = 4_000_000
+    mask = make_dropout(p).mask(torch.empty(n))
+
+    kept = float((mask > 0).double().mean())
+
+    assert kept == pytest.approx(1 - p, abs=4 * math.sqrt(p * (1 - p) / n) + 1e-5)
+    assert float(mask.max()) == pytest.approx(1 / (1 - p), rel=1e-4)
+
+
+def test_mask_is_independent_across_places_and_draws():
+    dropout = make_dropout(0.5)
+    kept = torch.stack([dropout.mask(torch.empty(64)) > 0 for _ in range(20_000)])
+    signs = kept.double() * 2 - 1
+
+    correlation = signs.T @ signs / len(signs)
+    off_diagonal = correlation - torch.diag(correlation.diag())
+
+    assert off_diagonal.abs().max() < 5 / math.sqrt(len(signs))
+    assert signs.mean(dim=0).abs().max() < 5 / math.sqrt(len(signs))
+    assert (signs[1:] * signs[:-1]).mean().abs() < 5 / math.sqrt(signs.numel())
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (3, 5), (128, 256)])
+def test_masks_come_in_any_shape_and_type(shape):
+    mask = make_dropout(0.5).mask(torch.empty(shape, dtype=torch.float64))
+
+    assert mask.shape == shape
+    assert mask.dtype == torch.float64
+
+
+@pytest.mark.parametrize("p", [1e-9, 1 - 1e-9])
+def test_extreme_rates_stay_finite(p):
+    assert make_dropout(p).mask(torch.empty(1000)).isfinite().all()
+
+
+def test_dropout_drops_nothing_outside_training():
+    X = torch.rand(4, 4)
+
+    assert make_dropout(0.5).eval()(X) is X
+
+
+def test_making_a_module_leaves_the_global_generator_alone():
+    before = torch.get_rng_state()
+
+    MLP(20, (10,), 3).train()(torch.rand(2, 20, generator=torch.Generator()))
+
+    assert torch.equal(before, torch.get_rng_state())
