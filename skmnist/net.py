@@ -1,0 +1,424 @@
+"""The skorch net: batches of whole tensors, a weighted loss, metrics of each epoch."""
+
+from __future__ import annotations
+
+import dis
+import sys
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import skorch.dataset
+import torch
+from skorch import NeuralNetClassifier
+from skorch.callbacks import Callback, EpochTimer, PassthroughScoring, PrintLog
+from torch.utils.data import Subset
+from tqdm.auto import tqdm
+
+# Rows that are judged at once where no gradient is needed: enough to be quick, few
+# enough that a batch is small beside the data.
+EVALUATION_BATCH_SIZE = 4096
+
+
+class ImageDataset(skorch.dataset.Dataset):
+    """Images, labels and sample weights, each one whole tensor.
+
+    Parameters
+    ----------
+    X : tensor or ndarray of shape (n_samples, n_pixels)
+        The images.
+    y : tensor of int64, shape (n_samples,), default=None
+        The labels, encoded as 0 to n_classes - 1.
+    sample_weight : tensor of shape (n_samples,), default=None
+        The weights, with mean one over the rows that are trained on together.
+    """
+
+    def __init__(self, X, y=None, sample_weight=None):
+        super().__init__(X, y)
+        self.sample_weight = sample_weight
+
+
+def normalize_weights(data: Subset):
+    """Scale the sample weights of a subset's rows to mean one, in place.
+
+    So the loss of a batch is a plain mean, no batch can weigh nothing, and weights of
+    any size mean the same.
+
+    Parameters
+    ----------
+    data : Subset of an ImageDataset
+        The rows that are trained on, or validated on, together.
+    """
+    weight = data.dataset.sample_weight
+    if weight is not None:
+        rows = torch.as_tensor(data.indices, device=weight.device)
+        weight[rows] /= weight[rows].mean()
+
+
+class Batches:
+    """Batches of a dataset's rows, each taken with one `index_select`.
+
+    Parameters
+    ----------
+    dataset : ImageDataset or a Subset of one
+        The data; a subset's rows stay an index into the whole.
+    batch_size : int
+        The number of rows of a batch.
+    device : str or torch.device
+        Where the batches are wanted.
+    rng : numpy.random.Generator, default=None
+        Shuffles the rows anew for each pass; by default they keep their order.
+    """
+
+    def __init__(self, dataset, batch_size, device, rng=None):
+        is_subset = isinstance(dataset, Subset)
+        whole = dataset.dataset if is_subset else dataset
+        self.X = torch.as_tensor(whole.X, device=device)
+        self.y = None if whole.y is None else torch.as_tensor(whole.y, device=device)
+        self.sample_weight = whole.sample_weight
+        self.rows = np.asarray(dataset.indices) if is_subset else None
+        self.n_samples = len(dataset)
+        self.batch_size = batch_size
+        self.rng = rng
+
+    def __iter__(self):
+        return (batch for batch, _ in self.weighted())
+
+    def __len__(self):
+        return -(-self.n_samples // self.batch_size)
+
+    def weighted(self) -> Iterator[tuple[tuple, torch.Tensor | None]]:
+        """Yield pairs of a batch (images and labels) and its sample weights."""
+        order = self._order()
+        for start in range(0, self.n_samples, self.batch_size):
+            stop = start + self.batch_size
+            if order is None:
+                rows = slice(start, stop)
+                yield self._take(lambda tensor, rows=rows: tensor[rows])
+            else:
+                rows = order[start:stop]
+                yield self._take(lambda tensor, rows=rows: tensor.index_select(0, rows))
+
+    def _order(self):
+        order = self.rows
+        if self.rng is not None:
+            order = self.rng.permutation(self.n_samples if order is None else order)
+        return None if order is None else torch.as_tensor(order, device=self.X.device)
+
+    def _take(self, take):
+        y = None if self.y is None else take(self.y)
+        weight = None if self.sample_weight is None else take(self.sample_weight)
+        return (take(self.X), y), weight
+
+
+class ImageNet(NeuralNetClassifier):
+    """A skorch classifier that keeps the data whole and measures as it trains.
+
+    skorch's steps and callbacks work as ever. What differs: the batches come from
+    whole tensors rather than a DataLoader; loss and accuracy of an epoch are summed up
+    on the way; batches are recorded in the history only where a callback looks at
+    them; a callback's own stop is told from a person's Ctrl-C.
+
+    Parameters
+    ----------
+    *args, **kwargs
+        As for :class:`skorch.NeuralNetClassifier`.
+    rng : numpy.random.Generator
+        The source of the shuffling.
+    """
+
+    def __init__(self, *args, rng, dataset=ImageDataset, **kwargs):
+        super().__init__(*args, dataset=dataset, **kwargs)
+        self.rng = rng
+
+    @property
+    def _default_callbacks(self):
+        return [("epoch_timer", EpochTimer()), ("print_log", EpochLog())]
+
+    def train(self, dataset, epochs: int):
+        """Train for some epochs, or until a callback or Ctrl-C stops it.
+
+        Parameters
+        ----------
+        dataset : Subset of an ImageDataset
+            The data to train on. The data to validate on come from `train_split`.
+        epochs : int
+            The number of epochs.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            On Ctrl-C. The net is usable, its history holds the epochs that were ended.
+        """
+        whole = {"X": dataset.dataset.X, "y": dataset.dataset.y}
+        self.notify("on_train_begin", **whole)
+        try:
+            self.fit_loop(dataset, epochs=epochs)
+        except StopTraining:
+            pass
+        except KeyboardInterrupt:
+            self._forget_unfinished_epoch()
+            if self.history:
+                self.notify("on_train_end", **whole)
+            raise
+        self.notify("on_train_end", **whole)
+
+    def forward_numpy(self, X: np.ndarray, head: Callable) -> np.ndarray:
+        """Return `head` of the logits of images, without a gradient.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, n_pixels)
+            The images.
+        head : callable
+            From a tensor of logits to a tensor: softmax, for example.
+
+        Returns
+        -------
+        outputs : ndarray
+            The outputs of all images.
+        """
+        self.module_.eval()
+        dataset = ImageDataset(as_tensor(X))
+        batches = Batches(dataset, EVALUATION_BATCH_SIZE, self.device)
+        with torch.inference_mode():
+            outputs = [head(self.module_(Xi)).cpu() for Xi, _ in batches]
+            return torch.cat(outputs).numpy()
+
+    def input_gradient(self, X: np.ndarray, classes: np.ndarray) -> np.ndarray:
+        """Return the gradient of one class's logit over the pixels of each image.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, n_pixels)
+            The images.
+        classes : ndarray of int, shape (n_samples,)
+            For each image the class, encoded as 0 to n_classes - 1.
+
+        Returns
+        -------
+        gradient : ndarray of shape (n_samples, n_pixels)
+            How much the logit grows with each pixel.
+        """
+        self.module_.eval()
+        pixels = torch.tensor(X, device=self.device, requires_grad=True)
+        logits = self.module_(pixels)
+        columns = torch.as_tensor(classes, device=self.device).unsqueeze(1)
+        (gradient,) = torch.autograd.grad(logits.gather(1, columns).sum(), pixels)
+        return gradient.cpu().numpy()
+
+    def plain_state(self) -> dict:
+        """Return weights, optimizer state, history and generator as plain objects."""
+        optimizer = self.optimizer_.state_dict()
+        return {
+            "weights": _map_tensors(_to_numpy, dict(self.module_.state_dict())),
+            "optimizer": _map_tensors(_to_numpy, optimizer),
+            "history": [dict(epoch) for epoch in self.history],
+            "rng": self.rng.bit_generator.state,
+        }
+
+    def load_plain_state(self, state: dict, *, optimizer_settings: bool = True):
+        """Take up what :meth:`plain_state` returned.
+
+        Parameters
+        ----------
+        state : dict
+            What :meth:`plain_state` returned.
+        optimizer_settings : bool, default=True
+            Whether the optimizer takes up its settings (such as the learning rate of
+            the moment) as well, or keeps those it was made with.
+        """
+        weights = _map_tensors(_to_tensor, state["weights"])
+        self.module_.load_state_dict(weights)
+        optimizer = _map_tensors(_to_tensor, state["optimizer"])
+        if not optimizer_settings:
+            groups = self.optimizer_.state_dict()["param_groups"]
+            optimizer = {**optimizer, "param_groups": groups}
+        self.optimizer_.load_state_dict(optimizer)
+        self.history.clear()
+        self.history.extend(dict(epoch) for epoch in state["history"])
+        self.rng.bit_generator.state = state["rng"]
+
+    def check_data(self, X, y=None):
+        """Do nothing: the classifier has checked the data."""
+
+    def get_iterator(self, dataset, training=False):
+        """Return batches of whole tensors, shuffled for training."""
+        batch_size = self.batch_size if training else EVALUATION_BATCH_SIZE
+        rng = self.rng if training else None
+        return Batches(dataset, batch_size, self.device, rng)
+
+    def get_loss(self, y_pred, y_true, X=None, training=False, sample_weight=None):
+        """Return the weighted mean of the losses of a batch."""
+        losses = super().get_loss(y_pred, y_true, X=X, training=training)
+        return (losses if sample_weight is None else losses * sample_weight).mean()
+
+    def train_step_single(self, batch, sample_weight=None):
+        """Compute the loss of a batch and its gradients."""
+        self._set_training(True)
+        Xi, yi = batch
+        y_pred = self.module_(Xi)
+        loss = self.get_loss(y_pred, yi, training=True, sample_weight=sample_weight)
+        loss.backward()
+        return {"loss": loss.detach(), "y_pred": y_pred.detach()}
+
+    def validation_step(self, batch, sample_weight=None):
+        """Compute the loss of a batch."""
+        self._set_training(False)
+        Xi, yi = batch
+        with torch.inference_mode():
+            y_pred = self.module_(Xi)
+            loss = self.get_loss(y_pred, yi, sample_weight=sample_weight)
+        return {"loss": loss, "y_pred": y_pred}
+
+    def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
+        """Go once over the batches and record loss and accuracy of the epoch."""
+        if iterator is None:
+            return
+        are_batches_seen = any(map(_sees_batches, self.callbacks_))
+        total_loss = total_correct = 0.0
+        for batch, weight in iterator.weighted():
+            if are_batches_seen:
+                self.notify("on_batch_begin", batch=batch, training=training)
+            step = step_fn(batch, sample_weight=weight, **fit_params)
+            n_rows = len(batch[0])
+            total_loss += step["loss"] * n_rows
+            is_correct = step["y_pred"].argmax(dim=1) == batch[1]
+            total_correct += (
+                is_correct if weight is None else is_correct * weight
+            ).sum()
+            if are_batches_seen:
+                self._record_batch(prefix, step["loss"], n_rows)
+                self.notify("on_batch_end", batch=batch, training=training, **step)
+        if not are_batches_seen:
+            # skorch's Checkpoint looks at the last batch, whether it needs it or not.
+            self.history.new_batch()
+            self._record_batch(prefix, step["loss"], n_rows)
+        loss = float(total_loss) / iterator.n_samples
+        accuracy = float(total_correct) / iterator.n_samples
+        self._record(f"{prefix}_loss", loss, is_better=np.less)
+        self._record(f"{prefix}_accuracy", accuracy, is_better=np.greater)
+        self.history.record(f"{prefix}_batch_count", len(iterator))
+
+    def notify(self, method_name, **cb_kwargs):
+        """Tell the callbacks, and put what goes wrong in them in a sentence."""
+        getattr(self, method_name)(self, **cb_kwargs)
+        for name, callback in self.callbacks_:
+            try:
+                getattr(callback, method_name)(self, **cb_kwargs)
+            except KeyboardInterrupt as interrupt:
+                if _is_raised_by_statement(interrupt):
+                    raise StopTraining from interrupt
+                raise
+            except KeyError as error:
+                if "not found in history" not in str(error):
+                    raise
+                columns = [key for key in self.history[-1] if key != "batches"]
+                raise ValueError(
+                    f"The callback {name!r} looks at a column that the history does "
+                    f"not have: {error.args[0]} It has {', '.join(columns)}; there are "
+                    "valid_ columns only where there are validation data."
+                ) from error
+
+    def _record_batch(self, prefix, loss, n_rows):
+        self.history.record_batch(f"{prefix}_loss", loss.item())
+        self.history.record_batch(f"{prefix}_batch_size", n_rows)
+
+    def _record(self, name, value, is_better):
+        earlier = [epoch[name] for epoch in self.history[:-1] if name in epoch]
+        self.history.record(name, value)
+        self.history.record(f"{name}_best", bool(np.all(is_better(value, earlier))))
+
+    def _forget_unfinished_epoch(self):
+        if self.history and "dur" not in self.history[-1]:
+            self.history.pop()
+
+
+class StopTraining(KeyboardInterrupt):
+    """A callback's own wish to stop, which skorch expresses as KeyboardInterrupt."""
+
+
+class EpochLog(PrintLog):
+    """A line an epoch, coloured on a terminal only."""
+
+    def format_row(self, row, key, color):
+        """Format one value; without its best mark it gets no colour."""
+        row = row if sys.stdout.isatty() else {key: row[key]}
+        return super().format_row(row, key, color)
+
+
+class ProgressBar(Callback):
+    """One bar for the whole training, on a terminal or in a notebook only.
+
+    Parameters
+    ----------
+    epochs : int
+        The number of epochs that are planned.
+    """
+
+    def __init__(self, epochs):
+        self.epochs = epochs
+
+    def on_train_begin(self, net, **kwargs):
+        """Show the bar."""
+        # disable=None: nothing where the output is not a terminal, such as a log file.
+        self.bar_ = tqdm(total=self.epochs, unit="epoch", disable=None, leave=False)
+
+    def on_epoch_end(self, net, **kwargs):
+        """Move the bar by an epoch."""
+        loss, accuracy = net.history[-1, ("train_loss", "train_accuracy")]
+        self.bar_.set_postfix(loss=f"{loss:.4f}", accuracy=f"{accuracy:.4f}")
+        self.bar_.update()
+
+    def on_train_end(self, net, **kwargs):
+        """Take the bar away."""
+        self.bar_.close()
+
+
+def as_tensor(X: np.ndarray) -> torch.Tensor:
+    """Return a tensor that shares an array's memory, also where that is read-only."""
+    if X.flags.writeable:
+        return torch.from_numpy(X)
+    # torch warns of read-only arrays (memory maps, joblib's workers). We never write.
+    return torch.from_numpy(np.asarray(_WriteableView(X)))
+
+
+class _WriteableView:
+    def __init__(self, array):
+        self.array = array
+        interface = array.__array_interface__
+        self.__array_interface__ = {**interface, "data": (interface["data"][0], False)}
+
+
+def _sees_batches(named_callback):
+    _, callback = named_callback
+    hooks = ("on_batch_begin", "on_batch_end")
+    return isinstance(callback, PassthroughScoring) or any(
+        getattr(type(callback), hook) is not getattr(Callback, hook) for hook in hooks
+    )
+
+
+def _is_raised_by_statement(error):
+    # Ctrl-C comes at any instruction; a callback that wants to stop has a `raise`.
+    traceback = error.__traceback__
+    while traceback.tb_next is not None:
+        traceback = traceback.tb_next
+    instruction = traceback.tb_frame.f_code.co_code[traceback.tb_lasti]
+    return instruction == dis.opmap["RAISE_VARARGS"]
+
+
+def _map_tensors(function, tree):
+    if isinstance(tree, (torch.Tensor, np.ndarray)):
+        return function(tree)
+    if isinstance(tree, dict):
+        return {key: _map_tensors(function, value) for key, value in tree.items()}
+    if isinstance(tree, (list, tuple)):
+        return type(tree)(_map_tensors(function, value) for value in tree)
+    return tree
+
+
+def _to_numpy(tensor):
+    return tensor.detach().cpu().numpy().copy()
+
+
+def _to_tensor(array):
+    return torch.from_numpy(np.array(array))

@@ -1,0 +1,368 @@
+import warnings
+
+import numpy as np
+import pytest
+import skorch.callbacks
+import torch
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.metrics import accuracy_score, log_loss
+from skorch.callbacks import Callback, EpochScoring, LRScheduler
+from torch.utils.data import Subset
+
+from skmnist import MNISTMLPClassifier
+from skmnist.net import Batches, ImageDataset, as_tensor, normalize_weights
+
+
+def fit(digits, *callbacks, **parameters):
+    defaults = {"hidden_layer_sizes": (16,), "max_epochs": 3, "random_state": 0}
+    parameters = {**defaults, "callbacks": list(callbacks), **parameters}
+    return MNISTMLPClassifier(**parameters).fit(*digits)
+
+
+class Recorder(Callback):
+    """Keeps what it is told, in the order in which it is told."""
+
+    def on_train_begin(self, net, **kwargs):
+        self.events_ = []
+        self.batches_ = []
+        self.gradients_ = []
+
+    def on_epoch_begin(self, net, **kwargs):
+        self.events_.append("epoch begin")
+
+    def on_epoch_end(self, net, **kwargs):
+        self.events_.append("epoch end")
+
+    def on_batch_begin(self, net, batch=None, training=None, **kwargs):
+        self.events_.append(("batch begin", training))
+
+    def on_batch_end(self, net, batch=None, training=None, **kwargs):
+        self.events_.append(("batch end", training))
+        self.batches_.append((training, *batch, kwargs["y_pred"], kwargs["loss"]))
+
+    def on_grad_computed(self, net, named_parameters, **kwargs):
+        self.gradients_.append({name: p.grad.clone() for name, p in named_parameters})
+
+
+def callback(classifier, name):
+    return dict(classifier.net_.callbacks_)[name]
+
+
+# Batches
+
+
+def test_a_shuffled_pass_sees_each_row_once():
+    data = Subset(
+        ImageDataset(torch.arange(20.0).view(10, 2), torch.arange(10)), [*range(8)]
+    )
+    batches = Batches(data, 3, "cpu", np.random.default_rng(0))
+
+    first, second = (torch.cat([y for _, y in batches]).tolist() for _ in range(2))
+
+    assert sorted(first) == sorted(second) == list(range(8))
+    assert first != second
+    assert len(batches) == 3
+
+
+def test_images_labels_and_weights_stay_together():
+    X = torch.arange(20.0).view(10, 2)
+    data = Subset(ImageDataset(X, torch.arange(10), torch.arange(10.0)), [*range(10)])
+
+    for (Xi, yi), weight in Batches(
+        data, 4, "cpu", np.random.default_rng(0)
+    ).weighted():
+        assert_array_equal(Xi[:, 0] / 2, yi)
+        assert_array_equal(weight, yi)
+
+
+def test_weights_have_mean_one_over_the_rows_of_a_subset():
+    whole = ImageDataset(
+        torch.ones(4, 1), torch.zeros(4), torch.tensor([1.0, 3.0, 5.0, 7.0])
+    )
+
+    normalize_weights(Subset(whole, np.array([0, 1])))
+
+    assert_allclose(whole.sample_weight, [0.5, 1.5, 5.0, 7.0])
+
+
+def test_a_read_only_array_is_shared_without_a_warning():
+    array = np.arange(4.0)
+    array.setflags(write=False)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        tensor = as_tensor(array)
+
+    assert tensor.data_ptr() == array.ctypes.data
+    assert not array.flags.writeable
+
+
+def test_training_copies_neither_images_nor_their_split(digits):
+    X, _ = digits
+    seen = []
+
+    class Keep(Callback):
+        def on_epoch_begin(self, net, dataset_train, dataset_valid, **kwargs):
+            seen.extend([dataset_train.dataset.X, dataset_valid.dataset.X])
+
+    fit(digits, Keep(), max_epochs=1)
+
+    assert {tensor.data_ptr() for tensor in seen} == {X.ctypes.data}
+
+
+def test_the_fitted_net_keeps_no_data(digits):
+    import gc
+    import weakref
+
+    X = digits[0].copy()
+    reference = weakref.ref(X)
+    classifier = fit((X, digits[1]))
+
+    del X
+    gc.collect()
+
+    assert classifier.net_ is not None
+    assert reference() is None
+
+
+# Numbers that callbacks see
+
+
+def test_callbacks_see_batches_in_order(digits):
+    recorder = callback(fit(digits, Recorder(), max_epochs=1), "Recorder")
+
+    batch = ("batch begin", True), ("batch end", True)
+    valid = ("batch begin", False), ("batch end", False)
+    assert recorder.events_ == ["epoch begin", *(batch * 4), *valid, "epoch end"]
+
+
+def test_watching_the_batches_changes_no_number(digits):
+    plain, watched = fit(digits), fit(digits, Recorder())
+
+    assert_array_equal(plain.predict_proba(digits[0]), watched.predict_proba(digits[0]))
+    columns = ["train_loss", "train_accuracy", "valid_loss", "valid_accuracy"]
+    assert_array_equal(plain.history_[columns], watched.history_[columns])
+    assert len(plain.net_.history[-1, "batches"]) == 2
+    assert len(watched.net_.history[-1, "batches"]) == 5
+
+
+@pytest.mark.parametrize("prefix", ["train", "valid"])
+def test_the_epochs_numbers_are_those_of_its_batches(digits, prefix):
+    classifier = fit(digits, Recorder(), max_epochs=1)
+    batches = [
+        batch
+        for batch in callback(classifier, "Recorder").batches_
+        if batch[0] == (prefix == "train")
+    ]
+
+    y = torch.cat([batch[2] for batch in batches]).numpy()
+    probabilities = (
+        torch.cat([batch[3] for batch in batches]).double().softmax(1).numpy()
+    )
+
+    epoch = classifier.history_.iloc[0]
+    loss = log_loss(y, probabilities, labels=range(10))
+    accuracy = accuracy_score(y, probabilities.argmax(axis=1))
+    assert epoch[f"{prefix}_loss"] == pytest.approx(loss, rel=1e-5)
+    assert epoch[f"{prefix}_accuracy"] == pytest.approx(accuracy)
+
+
+def test_skorchs_own_scoring_agrees(digits):
+    scorings = [
+        EpochScoring("accuracy", name="a", lower_is_better=False),
+        EpochScoring("accuracy", name="b", lower_is_better=False, use_caching=False),
+        EpochScoring("neg_log_loss", name="c", lower_is_better=False),
+        skorch.callbacks.PassthroughScoring("train_loss", on_train=True),
+    ]
+
+    history = fit(digits, *scorings[:3]).history_
+    passed = fit(digits, scorings[3])
+
+    assert_allclose(history["a"], history["valid_accuracy"])
+    assert_allclose(history["b"], history["valid_accuracy"])
+    assert_allclose(-history["c"], history["valid_loss"], rtol=1e-5)
+    assert_allclose(passed.history_["train_loss"], history["train_loss"], rtol=1e-6)
+
+
+def test_gradients_are_there_when_callbacks_are_told(digits):
+    X, y = digits[0].astype(np.float64), digits[1]
+    parameters = {"dropout": 0.0, "validation_split": None, "batch_size": 1000}
+    before = fit((X, y), **parameters, max_epochs=1, learning_rate=1e-30)
+    recorder = callback(fit((X, y), Recorder(), **parameters, max_epochs=1), "Recorder")
+
+    loss = torch.nn.functional.cross_entropy(
+        before.module_(torch.from_numpy(X)), torch.from_numpy(y)
+    )
+    names, tensors = zip(*before.module_.named_parameters(), strict=True)
+    expected = torch.autograd.grad(loss, tensors)
+
+    for name, gradient in zip(names, expected, strict=True):
+        assert_allclose(recorder.gradients_[0][name], gradient, atol=1e-12)
+
+
+def test_gradient_clipping_clips(digits):
+    clipping = skorch.callbacks.GradientNormClipping(1e-9)
+    clipped = fit(digits, clipping, optimizer="sgd", learning_rate=1.0)
+    untrained = fit(digits, optimizer="sgd", learning_rate=1e-30)
+
+    for one, other in zip(
+        clipped.module_.parameters(), untrained.module_.parameters(), strict=True
+    ):
+        torch.testing.assert_close(one, other)
+
+
+@pytest.mark.parametrize(
+    ("step_every", "expected"), [("epoch", [1e-3, 1e-4, 1e-5]), ("batch", None)]
+)
+def test_learning_rate_schedules_are_followed(digits, step_every, expected):
+    scheduler = LRScheduler(
+        torch.optim.lr_scheduler.StepLR, step_size=1, gamma=0.1, step_every=step_every
+    )
+    classifier = fit(digits, scheduler)
+
+    if step_every == "epoch":
+        assert_allclose(classifier.history_["event_lr"], expected)
+    else:
+        rates = classifier.net_.history[0, "batches", :4, "event_lr"]
+        assert_allclose(rates, [1e-3, 1e-4, 1e-5, 1e-6])
+
+
+def test_checkpoints_are_written_at_the_best_epoch(digits, tmp_path):
+    checkpoint = skorch.callbacks.Checkpoint(dirname=tmp_path, load_best=True)
+    classifier = fit(digits, checkpoint)
+
+    assert (tmp_path / "params.pt").exists()
+    assert classifier.history_["event_cp"].any()
+
+
+def test_best_marks_are_those_of_the_best_so_far(digits):
+    history = fit(digits, max_epochs=8, learning_rate=0.05).net_.history
+    losses = np.array(history[:, "valid_loss"])
+
+    expected = losses == np.minimum.accumulate(losses)
+
+    assert_array_equal(history[:, "valid_loss_best"], expected)
+    assert not expected.all()
+
+
+def test_callbacks_of_the_user_stay_as_they_were(digits):
+    recorder = Recorder()
+
+    fit(digits, recorder)
+
+    assert not hasattr(recorder, "events_")
+
+
+def test_skorchs_own_prediction_works_on_the_net(digits):
+    X, y = digits
+    classifier = fit(digits)
+
+    probabilities = classifier.net_.predict_proba(X)
+
+    assert_allclose(probabilities, classifier.predict_proba(X), rtol=1e-6)
+    assert classifier.net_.score(X, y) == classifier.score(X, y)
+
+
+# Stopping
+
+
+class StopAfter(Callback):
+    def __init__(self, epochs):
+        self.epochs = epochs
+
+    def on_epoch_end(self, net, **kwargs):
+        if len(net.history) == self.epochs:
+            raise KeyboardInterrupt
+
+
+def test_a_callback_can_stop_the_training(digits):
+    assert fit(digits, StopAfter(2), max_epochs=10).n_iter_ == 2
+
+
+class PressCtrlC(Callback):
+    """Sends the process the signal that Ctrl-C sends, in the given epoch."""
+
+    def __init__(self, epoch):
+        self.epoch = epoch
+
+    def on_batch_end(self, net, **kwargs):
+        import signal
+        import time
+
+        if len(net.history) == self.epoch:
+            signal.raise_signal(signal.SIGINT)
+            time.sleep(1)
+
+
+def test_ctrl_c_is_raised_on_and_leaves_a_fitted_classifier(digits):
+    classifier = MNISTMLPClassifier(
+        (16,), max_epochs=10, callbacks=[PressCtrlC(3)], random_state=0
+    )
+
+    with pytest.raises(KeyboardInterrupt) as interrupt:
+        classifier.fit(*digits)
+
+    assert type(interrupt.value) is KeyboardInterrupt
+    assert classifier.n_iter_ == 2
+    assert classifier.predict(digits[0]).shape == (500,)
+
+
+def test_a_callback_that_looks_for_a_missing_column_is_named(digits):
+    stopping = skorch.callbacks.EarlyStopping(monitor="valid_loss")
+
+    with pytest.raises(
+        ValueError, match=r"callback 'EarlyStopping' .*'valid_loss'.*has"
+    ):
+        fit(digits, stopping, validation_split=None)
+
+
+# What is printed
+
+
+def test_verbose_0_prints_nothing(digits, capfd):
+    fit(digits, verbose=0)
+
+    assert capfd.readouterr() == ("", "")
+
+
+def test_verbose_1_prints_a_line_an_epoch(digits, capfd):
+    fit(digits, verbose=1)
+
+    out, err = capfd.readouterr()
+    lines = out.splitlines()
+    assert lines[0].split() == [
+        *("epoch", "train_accuracy", "train_loss", "valid_accuracy", "valid_loss"),
+        "dur",
+    ]
+    assert [line.split()[0] for line in lines[2:]] == ["1", "2", "3"]
+    assert err == ""
+    assert "\x1b" not in out
+
+
+def test_verbose_2_shows_no_bar_where_there_is_no_terminal(digits, capfd):
+    fit(digits, verbose=2)
+
+    out, err = capfd.readouterr()
+    assert len(out.splitlines()) == 5
+    assert err == ""
+
+
+# Gradients over the pixels
+
+
+def test_the_input_gradient_is_that_of_finite_differences(digits):
+    X, y = digits[0][:3].astype(np.float64), digits[1]
+    classifier = fit((digits[0].astype(np.float64), y), activation="tanh")
+    classes = np.array([0, 3, 9])
+
+    gradient = classifier.net_.input_gradient(X, classes)
+
+    step = 1e-6
+    for pixel in (20, 27, 36):
+        moved = np.zeros(64)
+        moved[pixel] = step
+        up, down = (
+            classifier.decision_function(X + sign * moved)[range(3), classes]
+            for sign in (1, -1)
+        )
+        assert_allclose(gradient[:, pixel], (up - down) / (2 * step), atol=1e-7)
