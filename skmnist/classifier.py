@@ -28,7 +28,7 @@ from skmnist.net import (
     as_tensor,
     normalize_weights,
 )
-from skmnist.preprocessing import flatten_images
+from skmnist.preprocessing import DOC_LINK_TEMPLATE, flatten_images
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -177,6 +177,9 @@ class MNISTMLPClassifier(ClassifierMixin, BaseEstimator):
     >>> model.fit(X[:1500], y[:1500]).score(X[1500:], y[1500:]) > 0.8
     True
     """
+
+    _doc_link_module = "skmnist"
+    _doc_link_template = DOC_LINK_TEMPLATE
 
     def __init__(
         self,

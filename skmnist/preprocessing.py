@@ -10,6 +10,11 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 __all__ = ["ImageScaler"]
 
+# Where scikit-learn's HTML repr of an estimator links to.
+DOC_LINK_TEMPLATE = (
+    "https://skmnist.readthedocs.io/en/stable/generated/skmnist.{estimator_name}.html"
+)
+
 
 class ImageScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     """Scale images from [0, `max_intensity`] to float32 in [0, 1].
@@ -48,6 +53,9 @@ class ImageScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     >>> ImageScaler(output_shape=(2, 2, 1)).fit_transform(images).shape
     (1, 2, 2, 1)
     """
+
+    _doc_link_module = "skmnist"
+    _doc_link_template = DOC_LINK_TEMPLATE
 
     def __init__(self, max_intensity=255.0, output_shape=None):
         self.max_intensity = max_intensity

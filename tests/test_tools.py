@@ -1,0 +1,490 @@
+"""The classifier inside scikit-learn's tools, as any other classifier."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+import sklearn
+from numpy.testing import assert_array_equal
+from sklearn.base import clone, is_classifier
+from sklearn.calibration import CalibratedClassifierCV, CalibrationDisplay
+from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import (
+    AdaBoostClassifier,
+    BaggingClassifier,
+    StackingClassifier,
+    VotingClassifier,
+)
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+from sklearn.inspection import (
+    DecisionBoundaryDisplay,
+    PartialDependenceDisplay,
+    permutation_importance,
+)
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import (
+    ConfusionMatrixDisplay,
+    PrecisionRecallDisplay,
+    RocCurveDisplay,
+    roc_auc_score,
+)
+from sklearn.model_selection import (
+    FixedThresholdClassifier,
+    GridSearchCV,
+    HalvingRandomSearchCV,
+    LearningCurveDisplay,
+    PredefinedSplit,
+    RandomizedSearchCV,
+    TunedThresholdClassifierCV,
+    cross_val_predict,
+    cross_validate,
+    learning_curve,
+    validation_curve,
+)
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
+from sklearn.semi_supervised import SelfTrainingClassifier
+
+from skmnist import ImageScaler, MNISTMLPClassifier
+
+WORDS = np.array(
+    ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
+)
+
+
+def make_mlp(**parameters):
+    defaults = {
+        "hidden_layer_sizes": (32,),
+        "dropout": 0.0,
+        "learning_rate": 0.02,
+        "max_epochs": 8,
+        "batch_size": 32,
+        "validation_split": None,
+        "random_state": 0,
+    }
+    return MNISTMLPClassifier(**{**defaults, **parameters})
+
+
+def make_model(**parameters):
+    return Pipeline([("scale", ImageScaler(1)), ("mlp", make_mlp(**parameters))])
+
+
+@pytest.fixture
+def words(digits):
+    X, y = digits
+    return X, WORDS[y]
+
+
+@pytest.fixture
+def threes_and_eights(digits):
+    X, y = digits
+    rows = np.isin(y, [3, 8])
+    return X[rows], np.where(y[rows] == 3, "three", "eight")
+
+
+@pytest.fixture
+def routing():
+    with sklearn.config_context(enable_metadata_routing=True):
+        yield
+
+
+@pytest.fixture(autouse=True)
+def no_figures_left():
+    yield
+    plt.close("all")
+
+
+# Search and cross-validation
+
+
+@pytest.mark.parametrize(
+    "make_search",
+    [
+        lambda model: GridSearchCV(model, {"mlp__max_epochs": [1, 10]}, cv=3),
+        lambda model: RandomizedSearchCV(
+            model, {"mlp__max_epochs": [1, 10]}, n_iter=2, cv=3, random_state=0
+        ),
+        lambda model: HalvingRandomSearchCV(
+            model,
+            {"mlp__learning_rate": [1e-6, 0.01]},
+            n_candidates=2,
+            factor=2,
+            min_resources=200,
+            cv=3,
+            random_state=0,
+        ),
+        lambda model: HalvingRandomSearchCV(
+            model,
+            {"mlp__learning_rate": [1e-6, 0.01]},
+            resource="mlp__max_epochs",
+            max_resources=8,
+            n_candidates=2,
+            factor=2,
+            cv=3,
+            random_state=0,
+        ),
+    ],
+    ids=["grid", "randomized", "halving", "halving on epochs"],
+)
+def test_searches_find_the_better_candidate(words, make_search):
+    search = make_search(make_model()).fit(*words)
+
+    if "mlp__learning_rate" in search.best_params_:
+        assert search.best_params_["mlp__learning_rate"] == 0.01
+    else:
+        assert search.best_params_["mlp__max_epochs"] == 10
+    assert search.best_score_ > 0.7
+    assert_array_equal(search.classes_, np.sort(WORDS))
+
+
+def test_cross_validate_with_several_scores(words):
+    scores = cross_validate(
+        make_model(),
+        *words,
+        cv=3,
+        scoring=["accuracy", "f1_macro", "neg_log_loss", "roc_auc_ovr"],
+    )
+
+    assert (scores["test_accuracy"] > 0.7).all()
+    assert (scores["test_roc_auc_ovr"] > 0.95).all()
+    assert np.isfinite(scores["test_neg_log_loss"]).all()
+
+
+@pytest.mark.parametrize("method", ["predict", "predict_proba", "decision_function"])
+def test_cross_val_predict(words, method):
+    X, y = words
+    predicted = cross_val_predict(make_model(), X, y, cv=3, method=method)
+
+    labels = predicted if method == "predict" else np.sort(WORDS)[predicted.argmax(1)]
+    assert np.mean(labels == y) > 0.7
+
+
+def test_a_label_that_a_fold_lacks(digits):
+    X, y = digits
+    rare = np.where(np.arange(len(y)) == 0, "rare", WORDS[y])
+    folds = PredefinedSplit(np.arange(len(y)) % 2)
+
+    with pytest.warns(RuntimeWarning, match="Number of classes in training fold"):
+        probabilities = cross_val_predict(
+            make_model(), X, rare, cv=folds, method="predict_proba"
+        )
+
+    assert probabilities.shape == (len(y), 11)
+
+
+def test_learning_and_validation_curves(words):
+    _, _, by_size = learning_curve(make_model(), *words, cv=3, train_sizes=[0.2, 1.0])
+    _, by_epochs = validation_curve(
+        make_model(), *words, cv=3, param_name="mlp__max_epochs", param_range=[1, 10]
+    )
+
+    assert by_size[1].mean() > by_size[0].mean()
+    assert by_epochs[1].mean() > by_epochs[0].mean()
+
+
+def test_two_jobs_give_the_scores_of_one(words):
+    one, two = (
+        cross_validate(make_model(), *words, cv=2, n_jobs=n_jobs)["test_score"]
+        for n_jobs in (1, 2)
+    )
+
+    assert_array_equal(one, two)
+
+
+# Meta-estimators
+
+
+@pytest.mark.parametrize("method", ["sigmoid", "isotonic", "temperature"])
+def test_calibration(words, method):
+    calibrated = CalibratedClassifierCV(make_model(), method=method, cv=2)
+
+    assert calibrated.fit(*words).score(*words) > 0.8
+
+
+@pytest.mark.parametrize(
+    "make_threshold",
+    [
+        lambda model: TunedThresholdClassifierCV(
+            model, cv=3, scoring="balanced_accuracy"
+        ),
+        lambda model: FixedThresholdClassifier(model, threshold=0.3, pos_label="eight"),
+    ],
+)
+def test_thresholds(threes_and_eights, make_threshold):
+    X, y = threes_and_eights
+
+    assert make_threshold(make_model()).fit(X, y).score(X, y) > 0.9
+
+
+@pytest.mark.parametrize(
+    "make_ensemble",
+    [
+        lambda model: VotingClassifier(
+            [("mlp", model), ("linear", LogisticRegression())], voting="soft"
+        ),
+        lambda model: StackingClassifier(
+            [("mlp", model), ("linear", LogisticRegression())], cv=2
+        ),
+        lambda model: BaggingClassifier(model, n_estimators=2, random_state=0),
+        lambda model: AdaBoostClassifier(model[-1], n_estimators=2, random_state=0),
+        lambda model: OneVsRestClassifier(model),
+    ],
+    ids=["voting", "stacking", "bagging", "adaboost", "one against the rest"],
+)
+def test_ensembles(words, make_ensemble):
+    X, y = words
+    ensemble = make_ensemble(make_model()).fit(X, y)
+
+    assert ensemble.score(X, y) > 0.8
+
+
+def test_self_training_with_labels_left_out(words):
+    X, y = words
+    codes = np.unique(y, return_inverse=True)[1]
+    some = np.where(np.arange(len(y)) % 3 == 0, codes, -1)
+
+    model = SelfTrainingClassifier(make_model(), threshold=0.9).fit(X, some)
+
+    assert np.mean(model.predict(X) == codes) > 0.7
+
+
+def test_two_digits_have_a_roc_curve_of_two_classes(threes_and_eights):
+    X, y = threes_and_eights
+    model = make_model().fit(X, y)
+
+    assert model.predict_proba(X).shape == (len(X), 2)
+    assert roc_auc_score(y, model.predict_proba(X)[:, 1]) > 0.95
+    assert roc_auc_score(y, model.decision_function(X)) > 0.95
+
+
+# Inspection and displays
+
+
+def test_permutation_importance_finds_the_pixels_that_matter(words):
+    X, y = words
+    blank = np.flatnonzero(X.max(axis=0) == 0)
+    importance = permutation_importance(
+        make_model().fit(X, y), X, y, n_repeats=2, random_state=0
+    )
+
+    assert importance.importances_mean.max() > 0
+    assert_array_equal(importance.importances_mean[blank], 0)
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        ConfusionMatrixDisplay.from_estimator,
+        RocCurveDisplay.from_estimator,
+        PrecisionRecallDisplay.from_estimator,
+        CalibrationDisplay.from_estimator,
+    ],
+)
+def test_displays_of_two_classes(threes_and_eights, draw):
+    X, y = threes_and_eights
+
+    display = draw(make_model().fit(X, y), X, y)
+
+    assert display.ax_.has_data()
+
+
+def test_displays_that_fit_or_probe(words):
+    X, y = words
+    model = make_model().fit(X, y)
+
+    curve = LearningCurveDisplay.from_estimator(make_model(), X, y, cv=2)
+    dependence = PartialDependenceDisplay.from_estimator(
+        model, X, features=[20], target="one", grid_resolution=5
+    )
+    boundary = DecisionBoundaryDisplay.from_estimator(
+        make_model().fit(X[:, 20:22], y), X[:, 20:22], grid_resolution=10
+    )
+
+    assert curve.ax_.lines
+    assert dependence.axes_[0, 0].has_data()
+    assert boundary.ax_.has_data()
+
+
+# Composition
+
+
+def test_column_transformer_and_feature_union(words):
+    X, y = words
+    frame = pd.DataFrame(X).add_prefix("pixel_")
+    halves = ColumnTransformer(
+        [
+            ("upper", ImageScaler(1), list(frame.columns[:32])),
+            ("lower", ImageScaler(1), list(frame.columns[32:])),
+        ]
+    )
+    twice = FeatureUnion([("one", ImageScaler(1)), ("other", ImageScaler(2))])
+
+    assert make_pipeline(halves, make_mlp()).fit(frame, y).score(frame, y) > 0.8
+    assert make_pipeline(twice, make_mlp()).fit(X, y)[-1].n_features_in_ == 128
+
+
+@pytest.mark.parametrize("container", ["pandas", "polars"])
+def test_set_output_hands_frames_on(words, container):
+    pytest.importorskip(container)
+    X, y = words
+    frame = pd.DataFrame(X).add_prefix("pixel_")
+    model = make_model().set_output(transform=container).fit(frame, y)
+
+    assert list(model[-1].feature_names_in_) == list(frame.columns)
+    assert_array_equal(model.predict(frame), make_model().fit(X, y).predict(X))
+
+
+def test_other_feature_names_are_refused(words):
+    X, y = words
+    model = make_mlp().fit(pd.DataFrame(X).add_prefix("pixel_"), y)
+
+    with pytest.raises(ValueError, match="feature names should match"):
+        model.predict(pd.DataFrame(X).add_prefix("column_"))
+
+
+# Metadata routing
+
+
+def test_a_pipeline_routes_weights_and_transforms_validation_data(digits, routing):
+    X, y = digits
+    X, X_val, y, y_val = X[:400] * 7, X[400:] * 7, y[:400], y[400:]
+    weight = np.linspace(0, 2, 400)
+    mlp = make_mlp().set_fit_request(sample_weight=True, X_val=True, y_val=True)
+    model = Pipeline(
+        [("scale", ImageScaler(7)), ("mlp", mlp)], transform_input=["X_val"]
+    )
+
+    model.fit(X, y, sample_weight=weight, X_val=X_val, y_val=y_val)
+    expected = make_mlp().fit(
+        X / np.float32(7), y, weight, X_val=X_val / np.float32(7), y_val=y_val
+    )
+
+    assert_array_equal(
+        model.predict_proba(X), expected.predict_proba(X / np.float32(7))
+    )
+    columns = ["train_loss", "valid_loss"]
+    assert_array_equal(model[-1].history_[columns], expected.history_[columns])
+
+
+@pytest.mark.parametrize("tool", ["search", "cross_validate"])
+def test_weights_reach_fit_and_score_in_a_search(digits, routing, tool):
+    X, y = digits
+    weight = (np.arange(len(y)) % 2).astype(float)
+    poisoned = np.where(weight > 0, y, (y + 1) % 10)  # wrong where the weight is zero
+    mlp = (
+        make_mlp()
+        .set_fit_request(sample_weight=True)
+        .set_score_request(sample_weight=True)
+    )
+    model = make_pipeline(ImageScaler(1), mlp)
+
+    if tool == "search":
+        search = GridSearchCV(model, {"mnistmlpclassifier__batch_size": [64]}, cv=3)
+        score = search.fit(X, poisoned, sample_weight=weight).best_score_
+    else:
+        params = {"sample_weight": weight}
+        score = cross_validate(model, X, poisoned, cv=3, params=params)[
+            "test_score"
+        ].mean()
+
+    assert score > 0.7
+
+
+def test_score_counts_the_weights(digits):
+    X, y = digits
+    classifier = make_mlp(max_epochs=1).fit(X, y)
+    is_right = classifier.predict(X) == y
+
+    assert classifier.score(X, y, sample_weight=is_right) == 1.0
+    assert classifier.score(X, y, sample_weight=~is_right) == 0.0
+
+
+# What scikit-learn knows of the classifier
+
+
+def test_parameters_are_cloned_shown_and_set():
+    classifier = make_mlp(class_weight={"a": 1.0}, optimizer_params={"eps": 1e-6})
+    names = classifier.get_params()
+
+    assert is_classifier(classifier)
+    assert clone(classifier).get_params() == names
+    assert MNISTMLPClassifier().set_params(**names).get_params() == names
+    assert "learning_rate=0.02" in repr(classifier)
+    assert repr(MNISTMLPClassifier()) == "MNISTMLPClassifier()"
+
+
+@pytest.mark.parametrize("estimator", [ImageScaler(), make_mlp()])
+def test_the_html_repr_links_to_the_documentation(estimator, digits):
+    html = estimator.fit(*digits)._repr_html_()
+
+    name = type(estimator).__name__
+    assert f"skmnist.{name}.html" in html
+
+
+# Tools by kinds of input
+
+TOOLS = {
+    "fit": lambda model, X, y: model.fit(X, y).score(X, y),
+    "pipeline": lambda model, X, y: (
+        make_pipeline(ImageScaler(1), model).fit(X, y).score(X, y)
+    ),
+    "cross_validate": lambda model, X, y: cross_validate(model, X, y, cv=2)[
+        "test_score"
+    ].mean(),
+    "grid search": lambda model, X, y: (
+        GridSearchCV(model, {"batch_size": [64]}, cv=2, refit=False)
+        .fit(X, y)
+        .cv_results_["mean_test_score"][0]
+    ),
+    "calibration": lambda model, X, y: (
+        CalibratedClassifierCV(model, cv=2).fit(X, y).score(X, y)
+    ),
+    "voting": lambda model, X, y: (
+        VotingClassifier([("a", model)]).fit(X, y).score(X, y)
+    ),
+    "bagging": lambda model, X, y: (
+        BaggingClassifier(model, n_estimators=2).fit(X, y).score(X, y)
+    ),
+    "permutation": lambda model, X, y: (
+        0.7
+        + permutation_importance(
+            model.fit(X, y), X, y, n_repeats=1
+        ).importances_mean.max()
+    ),
+}
+
+
+def as_memory_map(X, folder):
+    mapped = np.memmap(folder / "X", dtype=X.dtype, mode="w+", shape=X.shape)
+    mapped[:] = X
+    mapped.flush()
+    return np.memmap(folder / "X", dtype=X.dtype, mode="r", shape=X.shape)
+
+
+KINDS = {
+    "uint8 rows": lambda X, folder: (X * 16).astype(np.uint8),
+    "uint8 images": lambda X, folder: (X * 16).astype(np.uint8).reshape(-1, 8, 8),
+    "uint8 channel": lambda X, folder: (X * 16).astype(np.uint8).reshape(-1, 8, 8, 1),
+    "float32": lambda X, folder: X,
+    "float64": lambda X, folder: X.astype(np.float64),
+    "frame": lambda X, folder: pd.DataFrame(X).add_prefix("pixel_"),
+    "memory map": as_memory_map,
+    "list": lambda X, folder: X.tolist(),
+}
+
+# scikit-learn's own limit: these two look at X before the classifier sees it.
+TWO_DIMENSIONS_ONLY = {"bagging", "permutation"}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("tool", TOOLS)
+def test_every_tool_takes_every_kind_of_input(digits, tmp_path, tool, kind):
+    X, y = digits[0][:200], digits[1][:200] < 5
+    X = KINDS[kind](X, tmp_path)
+    model = make_mlp(max_epochs=15, learning_rate=0.005)
+
+    if tool in TWO_DIMENSIONS_ONLY and getattr(X, "ndim", 2) > 2:
+        with pytest.raises(ValueError, match=r"dim 3|dim 4|3 dim|4 dim|dimension"):
+            TOOLS[tool](model, X, y)
+    else:
+        assert TOOLS[tool](model, X, y) > 0.7
