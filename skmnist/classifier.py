@@ -263,18 +263,18 @@ class MNISTMLPClassifier(ClassifierMixin, BaseEstimator):
         _check_parameters(self)
         _check_validation_data(self, X_val, y_val, sample_weight_val)
         goes_on = self.warm_start and hasattr(self, "net_")
-        X, y = self._validate(X, y, reset=not goes_on)
-        self._set_classes(y, goes_on)
         if goes_on:
             self._take_up_settings()
         else:
             self._start()
-        data = self._make_data(X, y, sample_weight)
+        X, y = self._validate(X, y, reset=not goes_on)
+        self._set_classes(y, goes_on)
+        train = self._make_data(X, y, sample_weight)
         if X_val is None:
-            train, valid = self._split(data)
+            train, valid = self._split(train)
         else:
             X_val, y_val = self._validate(X_val, y_val, reset=False)
-            train, valid = data, self._make_data(X_val, y_val, sample_weight_val)
+            valid = self._make_data(X_val, y_val, sample_weight_val)
         if not goes_on:
             self.net_ = self._build_net()
         self._train(train, valid, self.max_epochs)
@@ -319,11 +319,11 @@ class MNISTMLPClassifier(ClassifierMixin, BaseEstimator):
         goes_on = hasattr(self, "net_")
         if not goes_on and classes is None:
             raise ValueError("classes must be passed on the first call to partial_fit.")
+        if not goes_on:
+            self._start()
         X, y = self._validate(X, y, reset=not goes_on)
         if classes is not None:
             self._set_classes(classes, goes_on)
-        if not goes_on:
-            self._start()
         train = self._make_data(X, y, sample_weight)
         if not goes_on:
             self.net_ = self._build_net()
@@ -428,11 +428,20 @@ class MNISTMLPClassifier(ClassifierMixin, BaseEstimator):
         check_is_fitted(self, "net_")
         return len(self.net_.history)
 
+    def _start(self):
+        for name in ("net_", "best_epoch_"):
+            vars(self).pop(name, None)
+        self._built_with = {name: getattr(self, name) for name in NET_PARAMETERS}
+        self._seed = _draw_seed(self.random_state)
+
+    @property
+    def _device(self):
+        # Of the fit, not of the parameter: the fitted net stays where it is. The CPU
+        # stands in where a model was loaded on a machine without its device.
+        return resolve_device(self._built_with["device"], is_needed=False)
+
     def _validate(self, X, y, *, reset):
-        if reset:
-            dtype = _float_types(resolve_device(self.device))
-        else:
-            dtype = self._dtype
+        dtype = _float_types(self._device) if reset else self._dtype
         X, y = validate_data(
             self, flatten_images(X), y, reset=reset, dtype=dtype, order="C"
         )
@@ -450,10 +459,6 @@ class MNISTMLPClassifier(ClassifierMixin, BaseEstimator):
                 f"{self.classes_}; use a new classifier or warm_start=False."
             )
         self.classes_ = classes
-
-    def _start(self):
-        self._built_with = {name: getattr(self, name) for name in NET_PARAMETERS}
-        self._seed = _draw_seed(self.random_state)
 
     def _take_up_settings(self):
         for name in NET_PARAMETERS:
@@ -473,9 +478,8 @@ class MNISTMLPClassifier(ClassifierMixin, BaseEstimator):
             sample_weight, self.class_weight, self.classes_, codes, X.dtype
         )
         rows = np.arange(len(X)) if weight is None else np.flatnonzero(weight)
-        device = resolve_device(self.device)
         tensors = [
-            None if array is None else as_tensor(array).to(device)
+            None if array is None else as_tensor(array).to(self._device)
             for array in (X, codes, weight)
         ]
         return Subset(ImageDataset(*tensors), rows)
@@ -488,9 +492,8 @@ class MNISTMLPClassifier(ClassifierMixin, BaseEstimator):
         train, valid = split_rows(self.validation_split, codes, self._seed)
         return Subset(data.dataset, rows[train]), Subset(data.dataset, rows[valid])
 
-    def _build_net(self, *, is_device_needed=True):
-        built_with = self._built_with
-        device = resolve_device(built_with["device"], is_needed=is_device_needed)
+    def _build_net(self):
+        built_with, device = self._built_with, self._device
         rng = np.random.Generator(np.random.SFC64(self._seed))
         optimizer, settings = _resolve_optimizer(
             built_with["optimizer"], built_with["optimizer_params"], device.type
@@ -561,7 +564,7 @@ class MNISTMLPClassifier(ClassifierMixin, BaseEstimator):
                 f"The training loss became {loss}; lower learning_rate="
                 f"{self.learning_rate!r} or scale the images.",
                 ConvergenceWarning,
-                stacklevel=3,
+                stacklevel=4,
             )
 
     def _forward(self, X, head):
@@ -588,7 +591,7 @@ class MNISTMLPClassifier(ClassifierMixin, BaseEstimator):
         net_state = state.pop("_net_state", None)
         super().__setstate__(state)
         if net_state is not None:
-            self.net_ = self._build_net(is_device_needed=False)
+            self.net_ = self._build_net()
             self.net_.load_plain_state(net_state)
 
 
@@ -736,7 +739,8 @@ def _combine_weights(sample_weight, class_weight, classes, codes, dtype):
             "All weights are zero; sample_weight and class_weight must leave at least "
             "one row a positive weight."
         )
-    return weight.astype(dtype)
+    # Scaled first: what is tiny or huge in float64 may be zero or infinite in float32.
+    return (weight / weight.max()).astype(dtype)
 
 
 def _check_sample_weight(sample_weight, n_samples):
@@ -803,71 +807,12 @@ def _check_validation_data(estimator, X_val, y_val, sample_weight_val):
 
 
 def _check_parameters(estimator):
-    def require(is_valid, name, allowed):
-        if not is_valid:
-            value = getattr(estimator, name)
+    for name, (is_valid, allowed) in PARAMETER_RULES.items():
+        value = getattr(estimator, name)
+        if not is_valid(value):
             raise ValueError(f"{name}={value!r} is not valid; give {allowed}.")
-
-    e = estimator
-    require(
-        _are_sizes(e.hidden_layer_sizes),
-        "hidden_layer_sizes",
-        "a positive int or a tuple of them, such as (256,)",
-    )
-    require(
-        isinstance(e.activation, str) and e.activation in ACTIVATIONS,
-        "activation",
-        f"one of {_listed(ACTIVATIONS)}",
-    )
-    require(_is_real(e.dropout) and 0 <= e.dropout < 1, "dropout", "a number in [0, 1)")
-    require(
-        _is_optimizer(e.optimizer),
-        "optimizer",
-        f"one of {_listed(OPTIMIZERS)}, or a subclass of torch.optim.Optimizer",
-    )
-    require(
-        _is_real(e.learning_rate) and 0 < e.learning_rate < math.inf,
-        "learning_rate",
-        "a positive number",
-    )
-    require(
-        e.optimizer_params is None
-        or (
-            isinstance(e.optimizer_params, dict)
-            and all(isinstance(name, str) for name in e.optimizer_params)
-            and "lr" not in e.optimizer_params
-        ),
-        "optimizer_params",
-        "None or a dict of the optimizer's keyword arguments (for lr there is "
-        "learning_rate)",
-    )
-    for name in ("batch_size", "max_epochs", "patience"):
-        require(_is_int(getattr(e, name), at_least=1), name, "an int of at least 1")
-    require(
-        _is_validation_split(e.validation_split),
-        "validation_split",
-        "a fraction in (0, 1), an int of at least 2, a skorch ValidSplit, a "
-        "scikit-learn splitter, or None",
-    )
-    for name in ("early_stopping", "warm_start"):
-        require(isinstance(getattr(e, name), (bool, np.bool_)), name, "True or False")
-    require(
-        _is_class_weight(e.class_weight),
-        "class_weight",
-        "None, 'balanced', or a dict from labels to weights of zero or more",
-    )
-    require(
-        _are_callbacks(e.callbacks),
-        "callbacks",
-        "None or a list of skorch callbacks",
-    )
-    require(
-        isinstance(e.verbose, bool) or _is_int(e.verbose, at_least=0),
-        "verbose",
-        "0, 1 or 2",
-    )
-    check_random_state(e.random_state)
-    resolve_device(e.device)
+    check_random_state(estimator.random_state)
+    resolve_device(estimator.device)
 
 
 def _listed(names):
@@ -878,14 +823,21 @@ def _is_real(value):
     return isinstance(value, numbers.Real) and not isinstance(value, bool)
 
 
-def _is_int(value, *, at_least):
-    is_int = isinstance(value, numbers.Integral) and not isinstance(value, bool)
-    return is_int and value >= at_least
+def _is_int(value):
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
+
+
+def _is_positive_int(value):
+    return _is_int(value) and value >= 1
+
+
+def _is_bool(value):
+    return isinstance(value, (bool, np.bool_))
 
 
 def _are_sizes(value):
     sizes = value if isinstance(value, (tuple, list, np.ndarray)) else (value,)
-    return all(_is_int(size, at_least=1) for size in sizes)
+    return all(map(_is_positive_int, sizes))
 
 
 def _is_optimizer(value):
@@ -895,11 +847,13 @@ def _is_optimizer(value):
 
 
 def _is_validation_split(value):
-    if _is_real(value) and not isinstance(value, numbers.Integral):
+    if _is_int(value):
+        return value >= 2
+    if _is_real(value):
         return 0 < value < 1
-    is_splitter = isinstance(value, ValidSplit) or hasattr(value, "split")
-    is_text = isinstance(value, str)  # which has a method of that name
-    return value is None or _is_int(value, at_least=2) or (is_splitter and not is_text)
+    if isinstance(value, str):  # which has a method named split too
+        return False
+    return value is None or isinstance(value, ValidSplit) or hasattr(value, "split")
 
 
 def _is_class_weight(value):
@@ -919,3 +873,57 @@ def _are_callbacks(value):
     return value is None or (
         isinstance(value, (list, tuple)) and all(map(is_callback, value))
     )
+
+
+def _are_optimizer_params(value):
+    if isinstance(value, dict):
+        return all(isinstance(name, str) for name in value) and "lr" not in value
+    return value is None
+
+
+PARAMETER_RULES = {
+    "hidden_layer_sizes": (
+        _are_sizes,
+        "a positive int or a tuple of them, such as (256,)",
+    ),
+    "activation": (
+        lambda value: isinstance(value, str) and value in ACTIVATIONS,
+        f"one of {_listed(ACTIVATIONS)}",
+    ),
+    "dropout": (
+        lambda value: _is_real(value) and 0 <= value < 1,
+        "a number in [0, 1)",
+    ),
+    "optimizer": (
+        _is_optimizer,
+        f"one of {_listed(OPTIMIZERS)}, or a subclass of torch.optim.Optimizer",
+    ),
+    "learning_rate": (
+        lambda value: _is_real(value) and 0 < value < math.inf,
+        "a positive number",
+    ),
+    "optimizer_params": (
+        _are_optimizer_params,
+        "None or a dict of the optimizer's keyword arguments (for lr there is "
+        "learning_rate)",
+    ),
+    "batch_size": (_is_positive_int, "an int of at least 1"),
+    "max_epochs": (_is_positive_int, "an int of at least 1"),
+    "validation_split": (
+        _is_validation_split,
+        "a fraction in (0, 1), an int of at least 2, a skorch ValidSplit, a "
+        "scikit-learn splitter, or None",
+    ),
+    "early_stopping": (_is_bool, "True or False"),
+    "patience": (_is_positive_int, "an int of at least 1"),
+    "class_weight": (
+        _is_class_weight,
+        "None, 'balanced', or a dict from labels to weights of zero or more",
+    ),
+    "callbacks": (_are_callbacks, "None or a list of skorch callbacks"),
+    "warm_start": (_is_bool, "True or False"),
+    "verbose": (
+        lambda value: _is_bool(value) or (_is_int(value) and value >= 0),
+        "0, 1 or 2",
+    ),
+}

@@ -345,6 +345,10 @@ class EpochLog(PrintLog):
         row = row if sys.stdout.isatty() else {key: row[key]}
         return super().format_row(row, key, color)
 
+    def _sink(self, text, verbose):
+        if verbose:
+            tqdm.write(text)  # prints above the progress bar where there is one
+
 
 class ProgressBar(Callback):
     """One bar for the whole training, on a terminal or in a notebook only.
