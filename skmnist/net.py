@@ -200,7 +200,8 @@ class ImageNet(NeuralNetClassifier):
             How much the logit grows with each pixel.
         """
         self.module_.eval()
-        pixels = torch.tensor(X, device=self.device, requires_grad=True)
+        dtype = self.module_.output.weight.dtype
+        pixels = torch.tensor(X, dtype=dtype, device=self.device, requires_grad=True)
         logits = self.module_(pixels)
         columns = torch.as_tensor(classes, device=self.device).unsqueeze(1)
         (gradient,) = torch.autograd.grad(logits.gather(1, columns).sum(), pixels)
