@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import math
+import warnings
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 __all__ = ["ImageScaler"]
 
@@ -57,11 +62,13 @@ class ImageScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     _doc_link_module = "skmnist"
     _doc_link_template = DOC_LINK_TEMPLATE
 
-    def __init__(self, max_intensity=255.0, output_shape=None):
+    def __init__(
+        self, max_intensity: float = 255.0, output_shape: tuple[int, ...] | None = None
+    ):
         self.max_intensity = max_intensity
         self.output_shape = output_shape
 
-    def fit(self, X, y=None):
+    def fit(self, X: ArrayLike, y: None = None) -> Self:
         """Check the parameters and learn the number of pixels.
 
         Parameters
@@ -86,9 +93,10 @@ class ImageScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self._check_max_intensity()
         X = self._validate_images(X, reset=True)
         self._check_output_shape(n_pixels=X.shape[1])
+        self._warn_of_other_intensities(X)
         return self
 
-    def transform(self, X):
+    def transform(self, X: ArrayLike) -> np.ndarray:
         """Divide by `max_intensity`.
 
         Parameters
@@ -108,7 +116,7 @@ class ImageScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         scaled = _to_float32(np.divide, X, self.max_intensity)
         return scaled.reshape(len(X), *(self.output_shape or X.shape[1:]))
 
-    def inverse_transform(self, X):
+    def inverse_transform(self, X: ArrayLike) -> np.ndarray:
         """Multiply by `max_intensity`.
 
         Parameters
@@ -153,11 +161,29 @@ class ImageScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
                 "pixels; its sizes must multiply to that number."
             )
 
+    def _warn_of_other_intensities(self, X):
+        some = X[:1000]
+        low, high = some.min(), some.max()
+        if self.max_intensity > 1 and 0 <= low < high <= 1 and some.dtype.kind == "f":
+            warnings.warn(
+                f"X looks scaled already, with intensities up to {high:g}; leave the "
+                "ImageScaler out, or give max_intensity=1.",
+                UserWarning,
+                stacklevel=3,
+            )
+        elif high > self.max_intensity:
+            warnings.warn(
+                f"X has intensities up to {high:g}, more than max_intensity="
+                f"{self.max_intensity!r}; the scaled images will exceed 1.",
+                UserWarning,
+                stacklevel=3,
+            )
+
     def _validate_images(self, X, reset):
         return validate_data(self, flatten_images(X), dtype="numeric", reset=reset)
 
 
-def flatten_images(X):
+def flatten_images(X: Any) -> Any:
     """Return images as rows of pixels, without a copy where there is none to make.
 
     Anything that is not a stack of images (a DataFrame, a sparse matrix, one image on
@@ -193,7 +219,9 @@ def flatten_images(X):
     return X.reshape(X.shape[0], math.prod(X.shape[1:]))
 
 
-def stack_images(X, image_shape=None):
+def stack_images(
+    X: ArrayLike, image_shape: tuple[int, int] | None = None
+) -> np.ndarray:
     """Return images as a stack of rows and columns, ready to be drawn.
 
     Parameters

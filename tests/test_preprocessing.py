@@ -9,6 +9,7 @@ from skmnist.preprocessing import flatten_images, stack_images
 IMAGES = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
 
 
+@pytest.mark.filterwarnings("ignore:X looks scaled already")
 @pytest.mark.parametrize("shape", [(2, 12), (2, 3, 4), (2, 3, 4, 1)])
 @pytest.mark.parametrize("dtype", [np.uint8, np.int64, np.float32, np.float64, bool])
 def test_any_shape_and_type_becomes_the_same_float32(shape, dtype):
@@ -86,6 +87,7 @@ def test_a_wrong_output_shape_is_named():
         ImageScaler(output_shape=(3, 5)).fit(IMAGES)
 
 
+@pytest.mark.filterwarnings("ignore:X has intensities up to")
 def test_values_that_overflow_float32_are_an_error():
     with pytest.raises(ValueError, match="too large for float32"):
         ImageScaler().fit_transform(np.full((1, 4), 1e300))
@@ -119,3 +121,23 @@ def test_stack_images_asks_for_a_shape_it_cannot_tell():
 def test_stack_images_asks_for_a_stack():
     with pytest.raises(ValueError, match="give a stack of one"):
         stack_images(np.zeros(49))
+
+
+def test_images_that_are_scaled_already_get_a_warning():
+    with pytest.warns(UserWarning, match=r"looks scaled already, with .* up to 0\.9"):
+        ImageScaler().fit(np.linspace(0, 0.9, 12).reshape(3, 4))
+
+
+def test_intensities_above_the_maximum_get_a_warning():
+    with pytest.warns(UserWarning, match=r"up to 4095, more than max_intensity=255\.0"):
+        ImageScaler().fit(np.array([[0, 4095]]))
+
+
+@pytest.mark.parametrize(
+    "X", [np.array([[0, 1]], np.uint8), np.array([[0.0, 200.0]]), np.zeros((2, 3))]
+)
+def test_ordinary_images_get_no_warning(X, recwarn):
+    ImageScaler().fit(X)
+    ImageScaler(max_intensity=1).fit(X / 255)
+
+    assert not recwarn.list
