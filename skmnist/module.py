@@ -10,6 +10,8 @@ from itertools import pairwise
 import numpy as np
 import torch
 from torch import nn
+from torch.nn import functional as F
+from torch.ops import aten
 
 ACTIVATIONS = {
     "relu": nn.ReLU,
@@ -17,6 +19,16 @@ ACTIVATIONS = {
     "gelu": nn.GELU,
     "logistic": nn.Sigmoid,
     "identity": nn.Identity,
+}
+
+
+# From the gradient over a layer's outputs to that over its inputs.
+ACTIVATION_GRADIENTS = {
+    nn.ReLU: lambda gradient, X, out: aten.threshold_backward(gradient, out, 0),
+    nn.Tanh: lambda gradient, X, out: aten.tanh_backward(gradient, out),
+    nn.GELU: lambda gradient, X, out: aten.gelu_backward(gradient, X),
+    nn.Sigmoid: lambda gradient, X, out: aten.sigmoid_backward(gradient, out),
+    nn.Identity: lambda gradient, X, out: gradient,
 }
 
 
@@ -108,6 +120,83 @@ class Dropout(nn.Module):
     def extra_repr(self) -> str:
         """Name the rate where the module is printed."""
         return f"p={self.p}"
+
+
+@torch.no_grad()
+def compute_gradients(
+    module: MLP,
+    X: torch.Tensor,
+    y: torch.Tensor,
+    sample_weight: torch.Tensor | None = None,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Go forward and back through a network and write its gradients into `grad`.
+
+    The same numbers as autograd's for the weighted mean of the cross-entropy, written
+    out by hand because autograd's bookkeeping takes a fifth of a step of a small
+    network.
+
+    Parameters
+    ----------
+    module : MLP
+        The network, in training mode.
+    X : tensor of shape (n_samples, n_pixels)
+        The images.
+    y : tensor of int64, shape (n_samples,)
+        The labels, encoded as 0 to n_classes - 1.
+    sample_weight : tensor of shape (n_samples,), default=None
+        The weights of the images.
+
+    Returns
+    -------
+    loss : tensor of shape ()
+        The weighted mean of the losses.
+    logits : tensor of shape (n_samples, n_classes)
+        The logits, with dropout on.
+    """
+    passes = []
+    out = X
+    for layer in module:
+        inputs = out
+        if isinstance(layer, Dropout):
+            mask = layer.mask(inputs)
+            out = inputs * mask
+            passes.append((layer, mask, out))
+        else:
+            out = layer(inputs)
+            passes.append((layer, inputs, out))
+    logits = out
+    loss, gradient = _cross_entropy(logits, y, sample_weight)
+    for layer, inputs, out in reversed(passes):
+        if isinstance(layer, Dropout):
+            gradient = gradient.mul_(inputs)
+        elif isinstance(layer, nn.Linear):
+            _write_gradient(layer.weight, torch.mm, gradient.T, inputs)
+            _write_gradient(layer.bias, torch.sum, gradient, 0)
+            if inputs is not X:
+                gradient = gradient @ layer.weight
+        else:
+            gradient = ACTIVATION_GRADIENTS[type(layer)](gradient, inputs, out)
+    return loss, logits
+
+
+def _cross_entropy(logits, y, sample_weight):
+    log_probabilities = logits.log_softmax(dim=1)
+    losses = F.nll_loss(log_probabilities, y, reduction="none")
+    gradient = log_probabilities.exp_()
+    gradient[torch.arange(len(y), device=y.device), y] -= 1
+    if sample_weight is not None:
+        losses = losses * sample_weight
+        gradient *= sample_weight.unsqueeze(1)
+    return losses.mean(), gradient.div_(len(y))
+
+
+def _write_gradient(parameter, operation, *operands):
+    if not parameter.requires_grad:  # frozen, by skorch's Freezer for example
+        parameter.grad = None
+    elif parameter.grad is None:
+        parameter.grad = operation(*operands)
+    else:
+        operation(*operands, out=parameter.grad)
 
 
 def glorot_linear(

@@ -14,6 +14,8 @@ from skorch.callbacks import Callback, EpochTimer, PassthroughScoring, PrintLog
 from torch.utils.data import Subset
 from tqdm.auto import tqdm
 
+from skmnist.module import compute_gradients
+
 # Rows that are judged at once where no gradient is needed: enough to be quick, few
 # enough that a batch is small beside the data.
 EVALUATION_BATCH_SIZE = 4096
@@ -253,14 +255,14 @@ class ImageNet(NeuralNetClassifier):
         losses = super().get_loss(y_pred, y_true, X=X, training=training)
         return (losses if sample_weight is None else losses * sample_weight).mean()
 
+    def _zero_grad_optimizer(self, set_to_none=None):
+        """Do nothing: the gradients are written over."""
+
     def train_step_single(self, batch, sample_weight=None):
         """Compute the loss of a batch and its gradients."""
         self._set_training(True)
-        Xi, yi = batch
-        y_pred = self.module_(Xi)
-        loss = self.get_loss(y_pred, yi, training=True, sample_weight=sample_weight)
-        loss.backward()
-        return {"loss": loss.detach(), "y_pred": y_pred.detach()}
+        loss, y_pred = compute_gradients(self.module_, *batch, sample_weight)
+        return {"loss": loss, "y_pred": y_pred}
 
     def validation_step(self, batch, sample_weight=None):
         """Compute the loss of a batch."""
@@ -377,6 +379,49 @@ class ProgressBar(Callback):
     def on_train_end(self, net, **kwargs):
         """Take the bar away."""
         self.bar_.close()
+
+
+class EpochTasks(Callback):
+    """Makes each epoch a task of scikit-learn's own callbacks.
+
+    Parameters
+    ----------
+    context : :class:`sklearn.callback.CallbackContext`
+        The task of the whole fit.
+    **arguments
+        What the hooks are told: `estimator`, `X`, `y` and `metadata`.
+    """
+
+    def __init__(self, context, **arguments):
+        self.context = context
+        self.arguments = arguments
+
+    def on_train_begin(self, net, **kwargs):
+        """Begin the task of the fit."""
+        self.context.call_on_fit_task_begin(**self.arguments)
+
+    def on_epoch_begin(self, net, **kwargs):
+        """Begin the task of an epoch."""
+        self.epoch_ = self.context.subcontext("epoch")
+        self.epoch_.call_on_fit_task_begin(**self.arguments)
+
+    def on_epoch_end(self, net, **kwargs):
+        """End the task of the epoch, and the training where a callback wishes it."""
+        # Nothing to add: at the end of an epoch the estimator itself is fitted.
+        if self.epoch_.call_on_fit_task_end(
+            **self.arguments, reconstruction_attributes={}
+        ):
+            raise KeyboardInterrupt
+
+    def on_train_end(self, net, **kwargs):
+        """End the task of the fit."""
+        self.context.call_on_fit_task_end(
+            **self.arguments, reconstruction_attributes={}
+        )
+
+    def forget(self):
+        """Let go of the data."""
+        self.arguments = {}
 
 
 def as_tensor(X: np.ndarray) -> torch.Tensor:
