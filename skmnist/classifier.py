@@ -22,13 +22,19 @@ from torch.utils.data import Subset
 
 from skmnist.module import ACTIVATIONS, MLP
 from skmnist.net import (
+    EpochTasks,
     ImageDataset,
     ImageNet,
     ProgressBar,
     as_tensor,
     normalize_weights,
 )
-from skmnist.preprocessing import DOC_LINK_TEMPLATE, flatten_images
+from skmnist.preprocessing import (
+    DOC_LINK_TEMPLATE,
+    CallbackSupportMixin,
+    flatten_images,
+    with_callbacks,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -72,7 +78,7 @@ HISTORY_COLUMNS = (
 )
 
 
-class MNISTMLPClassifier(ClassifierMixin, BaseEstimator):
+class MNISTMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     """Classify images with a multilayer perceptron trained by PyTorch.
 
     The defaults are a dense layer of 256 units with dropout 0.5 between the pixels and
@@ -220,6 +226,7 @@ class MNISTMLPClassifier(ClassifierMixin, BaseEstimator):
         self.random_state = random_state
         self.verbose = verbose
 
+    @with_callbacks
     def fit(
         self,
         X: ArrayLike,
@@ -277,7 +284,8 @@ class MNISTMLPClassifier(ClassifierMixin, BaseEstimator):
             valid = self._make_data(X_val, y_val, sample_weight_val)
         if not goes_on:
             self.net_ = self._build_net()
-        self._train(train, valid, self.max_epochs)
+        tasks = self._make_tasks(X, y, sample_weight)
+        self._train(train, valid, self.max_epochs, tasks)
         return self
 
     def partial_fit(
@@ -526,11 +534,18 @@ class MNISTMLPClassifier(ClassifierMixin, BaseEstimator):
                 f"{built_with['optimizer_params']!r}: {error}"
             ) from error
 
-    def _train(self, train, valid, epochs):
+    def _make_tasks(self, X, y, sample_weight):
+        if not hasattr(self, "_skl_callbacks"):
+            return None
+        context = self._init_callback_context(max_subtasks=self.max_epochs)
+        metadata = None if sample_weight is None else {"sample_weight": sample_weight}
+        return EpochTasks(context, estimator=self, X=X, y=y, metadata=metadata)
+
+    def _train(self, train, valid, epochs, tasks=None):
         net = self.net_
         net.batch_size = self.batch_size
         net.verbose = self.verbose
-        net.callbacks = self._make_callbacks(epochs, has_validation=valid is not None)
+        net.callbacks = self._make_callbacks(epochs, valid is not None, tasks)
         net.initialize_callbacks()
         net.train_split = None if valid is None else predefined_split(valid)
         for data in filter(None, (train, valid)):
@@ -539,11 +554,13 @@ class MNISTMLPClassifier(ClassifierMixin, BaseEstimator):
             net.train(train, epochs)
         finally:
             net.train_split = None  # the net must not keep the data alive
+            if tasks is not None:
+                tasks.forget()
             if self.early_stopping and valid is not None:
                 self.best_epoch_ = dict(net.callbacks_)["early_stopping"].best_epoch_
         self._warn_of_divergence()
 
-    def _make_callbacks(self, epochs, has_validation):
+    def _make_callbacks(self, epochs, has_validation, tasks):
         callbacks = []
         if self.early_stopping and has_validation:
             stopper = EarlyStopping(
@@ -555,7 +572,9 @@ class MNISTMLPClassifier(ClassifierMixin, BaseEstimator):
             callbacks.append(("early_stopping", stopper))
         if self.verbose >= 2:
             callbacks.append(("progress_bar", ProgressBar(epochs)))
-        return callbacks + clone(list(self.callbacks or []), safe=False)
+        callbacks += clone(list(self.callbacks or []), safe=False)
+        # Last, so that they see what all others have done to the net.
+        return callbacks if tasks is None else [*callbacks, ("epoch_tasks", tasks)]
 
     def _warn_of_divergence(self):
         loss = self.history_["train_loss"].iloc[-1] if self.n_iter_ else 0.0
@@ -564,7 +583,7 @@ class MNISTMLPClassifier(ClassifierMixin, BaseEstimator):
                 f"The training loss became {loss}; lower learning_rate="
                 f"{self.learning_rate!r} or scale the images.",
                 ConvergenceWarning,
-                stacklevel=4,
+                stacklevel=5,
             )
 
     def _forward(self, X, head):
@@ -788,7 +807,7 @@ def _warn_of_raw_images(X):
             f"X looks like raw images, with intensities up to {some.max():g}. Put an "
             "ImageScaler before the classifier: it trains better on [0, 1].",
             UserWarning,
-            stacklevel=4,
+            stacklevel=5,
         )
 
 

@@ -24,7 +24,15 @@ __all__ = ["HistoryDisplay", "ImageGridDisplay"]
 RIGHT, WRONG = "#0072B2", "#D55E00"
 PALETTE = (RIGHT, WRONG, "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 
-METRICS = ("loss", "accuracy")
+# Of the table of scikit-learn's ScoringMonitor; its other columns are scores.
+MONITOR_COLUMNS = (
+    "task_id_path",
+    "parent_task_id_path",
+    "estimator_name",
+    "task_name",
+    "task_id",
+    "sequential_subtasks",
+)
 PARTS = {"train": "training", "valid": "validation"}
 BEST_MARK = {
     "marker": "*",
@@ -42,9 +50,9 @@ class HistoryDisplay:
     Parameters
     ----------
     histories : dict of str to DataFrame
-        The history of each run by its name, a row an epoch: `epoch` and any of
-        `train_loss`, `valid_loss`, `train_accuracy` and `valid_accuracy`. The name of
-        a single run may be None.
+        The history of each run by its name, a row an epoch: `epoch` and columns that
+        begin with `train_` or `valid_`, such as `train_loss`. The name of a single run
+        may be None.
 
     Attributes
     ----------
@@ -120,7 +128,9 @@ class HistoryDisplay:
         Parameters
         ----------
         history : DataFrame or dict of str to DataFrame
-            What `history_` of a classifier gives, or several of them by name.
+            What `history_` of a classifier gives, or several of them by name; or the
+            table of a :class:`sklearn.callback.ScoringMonitor`, with a curve for each
+            fit of a search.
         ax : Axes or two Axes, default=None
             Where to draw; see :meth:`plot`.
         **plot_kw
@@ -137,6 +147,8 @@ class HistoryDisplay:
             If a history has no column to draw.
         """
         histories = history if isinstance(history, Mapping) else {None: history}
+        if "parent_task_id_path" in history:
+            histories = _split_tasks(history)
         return cls(histories).plot(ax, **plot_kw)
 
     def plot(
@@ -171,7 +183,7 @@ class HistoryDisplay:
         for metric, metric_ax in zip(metrics, self.ax_, strict=True):
             for name in self.histories:
                 self._plot_run(name, metric, metric_ax, line_kw or {}, best_kw or {})
-            metric_ax.set_ylabel(metric.capitalize())
+            metric_ax.set_ylabel(metric.replace("_", " ").capitalize())
             metric_ax.grid(alpha=0.3)
         self.ax_[-1].set_xlabel("Epoch")
         self.ax_[-1].xaxis.get_major_locator().set_params(integer=True)
@@ -196,8 +208,10 @@ class HistoryDisplay:
         if len(self.histories) == 1:
             return {"train": {"color": RIGHT}, "valid": {"color": WRONG}}
         color = _colors(len(self.histories))[list(self.histories).index(name)]
-        train = {"color": color, "linestyle": "--", "linewidth": 1}
-        return {"train": train, "valid": {"color": color}}
+        train = valid = {"color": color}
+        if any(_best_row(history) is not None for history in self.histories.values()):
+            train = train | {"linestyle": "--", "linewidth": 1}
+        return {"train": train, "valid": valid}
 
     def _add_legend(self):
         from matplotlib.lines import Line2D
@@ -697,27 +711,37 @@ def _history(classifier):
 
 
 def _drawable_metrics(histories):
+    """Return what is to be drawn: the loss, the accuracy, then what else there is."""
+    found = {"loss": False, "accuracy": False}
     for name, history in histories.items():
-        where = "" if name is None else f" {name!r}"
-        has_curve = any(
-            f"{part}_{metric}" in history for part in PARTS for metric in METRICS
-        )
-        if not has_curve or "epoch" not in history:
+        metrics = [
+            column.removeprefix(f"{part}_")
+            for column in history
+            for part in PARTS
+            if column.startswith(f"{part}_")
+        ]
+        if not metrics or "epoch" not in history:
+            where = "" if name is None else f" {name!r}"
             raise ValueError(
                 f"The history{where} has the columns {list(history)}; it needs epoch "
-                "and one of train_loss, valid_loss, train_accuracy, valid_accuracy."
+                "and one that begins with train_ or valid_, such as train_loss."
             )
+        found |= dict.fromkeys(metrics, True)
     if not histories:
         raise ValueError("There is no history to draw; give at least one.")
-    return [
-        metric
-        for metric in METRICS
-        if any(
-            f"{part}_{metric}" in history
-            for part in PARTS
-            for history in histories.values()
-        )
-    ]
+    return [metric for metric, is_there in found.items() if is_there]
+
+
+def _split_tasks(log):
+    """Return the histories in a table of scikit-learn's ScoringMonitor."""
+    epochs = log[log["task_name"] == "epoch"]
+    scores = [column for column in log if column not in MONITOR_COLUMNS]
+    return {
+        "task " + ".".join(map(str, path)): rows[scores]
+        .add_prefix("train_")
+        .assign(epoch=rows["task_id"] + 1)
+        for path, rows in epochs.groupby("parent_task_id_path")
+    }
 
 
 def _best_row(history):

@@ -10,6 +10,16 @@ import numpy as np
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+try:  # experimental in scikit-learn 1.9, absent before
+    from sklearn.callback import CallbackSupportMixin, with_callbacks
+except ImportError:
+    CallbackSupportMixin = object
+
+    def with_callbacks(method):
+        """Return the method: this scikit-learn has no callbacks."""
+        return method
+
+
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
@@ -21,7 +31,9 @@ DOC_LINK_TEMPLATE = (
 )
 
 
-class ImageScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+class ImageScaler(
+    CallbackSupportMixin, OneToOneFeatureMixin, TransformerMixin, BaseEstimator
+):
     """Scale images from [0, `max_intensity`] to float32 in [0, 1].
 
     Images come as rows of pixels, as a stack of images, or as a stack of images with
@@ -68,6 +80,7 @@ class ImageScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self.max_intensity = max_intensity
         self.output_shape = output_shape
 
+    @with_callbacks
     def fit(self, X: ArrayLike, y: None = None) -> Self:
         """Check the parameters and learn the number of pixels.
 
@@ -94,6 +107,7 @@ class ImageScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         X = self._validate_images(X, reset=True)
         self._check_output_shape(n_pixels=X.shape[1])
         self._warn_of_other_intensities(X)
+        self._tell_callbacks(X, y)
         return self
 
     def transform(self, X: ArrayLike) -> np.ndarray:
@@ -161,6 +175,14 @@ class ImageScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
                 "pixels; its sizes must multiply to that number."
             )
 
+    def _tell_callbacks(self, X, y):
+        if hasattr(self, "_skl_callbacks"):
+            context = self._init_callback_context()
+            context.call_on_fit_task_begin(estimator=self, X=X, y=y)
+            context.call_on_fit_task_end(
+                estimator=self, X=X, y=y, reconstruction_attributes={}
+            )
+
     def _warn_of_other_intensities(self, X):
         some = X[:1000]
         low, high = some.min(), some.max()
@@ -169,14 +191,14 @@ class ImageScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
                 f"X looks scaled already, with intensities up to {high:g}; leave the "
                 "ImageScaler out, or give max_intensity=1.",
                 UserWarning,
-                stacklevel=3,
+                stacklevel=4,
             )
         elif high > self.max_intensity:
             warnings.warn(
                 f"X has intensities up to {high:g}, more than max_intensity="
                 f"{self.max_intensity!r}; the scaled images will exceed 1.",
                 UserWarning,
-                stacklevel=3,
+                stacklevel=4,
             )
 
     def _validate_images(self, X, reset):

@@ -1,5 +1,9 @@
 """The classifier inside scikit-learn's tools, as any other classifier."""
 
+import gc
+import pickle
+import weakref
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -45,7 +49,11 @@ from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.semi_supervised import SelfTrainingClassifier
 
-from skmnist import ImageScaler, MNISTMLPClassifier
+from skmnist import HistoryDisplay, ImageScaler, MNISTMLPClassifier
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:X looks scaled already", "ignore:X has intensities up to"
+)
 
 WORDS = np.array(
     ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
@@ -488,3 +496,110 @@ def test_every_tool_takes_every_kind_of_input(digits, tmp_path, tool, kind):
             TOOLS[tool](model, X, y)
     else:
         assert TOOLS[tool](model, X, y) > 0.7
+
+
+def make_monitored_search(monitor, n_jobs, digits):
+    mlp = make_mlp(max_epochs=3).set_callbacks(monitor)
+    model = make_pipeline(ImageScaler(1.0), mlp)
+    grid = {"mnistmlpclassifier__dropout": [0.0, 0.5]}
+    return GridSearchCV(model, grid, cv=2, n_jobs=n_jobs).fit(*digits)
+
+
+def test_scikit_learns_monitor_scores_every_epoch_of_a_search(digits):
+    callback = pytest.importorskip("sklearn.callback")
+    monitor = callback.ScoringMonitor(scoring=["accuracy"])
+
+    search = make_monitored_search(monitor, 2, digits)
+
+    log = monitor.get_logs().data_as_pandas
+    epochs = log[log["task_name"] == "epoch"]
+    fits = epochs.groupby("parent_task_id_path")
+    assert fits.size().tolist() == [3] * 5  # 2 candidates x 2 folds, and the refit
+    refit = fits.get_group((0, 1, 1))
+    assert refit["accuracy"].iloc[-1] == pytest.approx(search.score(*digits))
+
+
+def test_all_learning_curves_of_a_search_come_in_one_picture(digits):
+    callback = pytest.importorskip("sklearn.callback")
+    monitor = callback.ScoringMonitor(scoring=["accuracy", "neg_log_loss"])
+    make_monitored_search(monitor, 1, digits)
+    log = monitor.get_logs().data_as_pandas
+
+    display = HistoryDisplay.from_history(log)
+
+    assert [ax.get_ylabel() for ax in display.ax_] == ["Accuracy", "Neg log loss"]
+    assert len(display.lines_) == 10
+    line = display.lines_["task 0.0.3.1", "train_accuracy"]
+    rows = log[log["parent_task_id_path"] == (0, 0, 3, 1)]
+    assert_array_equal(line.get_ydata(), rows["accuracy"])
+    assert_array_equal(line.get_xdata(), [1, 2, 3])
+
+
+def test_scikit_learns_progress_bar_shows_search_fold_and_epoch(digits, capsys):
+    callback = pytest.importorskip("sklearn.callback")
+    pytest.importorskip("rich")
+    model = make_pipeline(ImageScaler(1.0), make_mlp(max_epochs=3))
+    search = GridSearchCV(model, {"mnistmlpclassifier__dropout": [0.0]}, cv=2)
+
+    search.set_callbacks(callback.ProgressBar(max_propagation_depth=None)).fit(*digits)
+
+    printed = capsys.readouterr().out
+    assert "MNISTMLPClassifier" in printed
+    assert "GridSearchCV" in printed
+
+
+class StopAfterTwoEpochs:
+    """A callback of scikit-learn's protocol that notes its tasks."""
+
+    def __init__(self):
+        self.tasks = []
+
+    def setup(self, estimator, context):
+        self.tasks.append("setup")
+
+    def teardown(self, estimator, context):
+        self.tasks.append("teardown")
+
+    def on_fit_task_begin(self, estimator, context):
+        self.tasks.append(f"begin {context.task_name} {context.task_id}")
+
+    def on_fit_task_end(self, estimator, context, *, fitted_estimator=None):
+        self.tasks.append(f"end {context.task_name} {context.task_id}")
+        assert fitted_estimator.n_features_in_ == 64
+        return context.task_name == "epoch" and context.task_id == 1
+
+
+def test_a_callback_of_scikit_learns_can_stop_the_training(digits):
+    pytest.importorskip("sklearn.callback")
+    stopper = StopAfterTwoEpochs()
+
+    mlp = make_mlp(max_epochs=5).set_callbacks(stopper).fit(*digits)
+
+    assert mlp.n_iter_ == 2
+    assert stopper.tasks == [
+        *("setup", "begin fit 0", "begin epoch 0", "end epoch 0"),
+        *("begin epoch 1", "end epoch 1", "end fit 0", "teardown"),
+    ]
+
+
+def test_the_scaler_is_a_task_too(digits):
+    pytest.importorskip("sklearn.callback")
+    noter = StopAfterTwoEpochs()
+
+    ImageScaler(1.0).set_callbacks(noter).fit(digits[0])
+
+    assert noter.tasks == ["setup", "begin fit 0", "end fit 0", "teardown"]
+
+
+def test_callbacks_do_not_keep_the_data_alive(digits):
+    callback = pytest.importorskip("sklearn.callback")
+    X, y = digits[0].copy(), digits[1]
+    mlp = make_mlp(max_epochs=1).set_callbacks(callback.ScoringMonitor(scoring="accuracy"))
+    mlp.fit(X, y)
+    is_alive = weakref.ref(X)
+
+    del X
+    gc.collect()
+
+    assert is_alive() is None
+    assert_array_equal(pickle.loads(pickle.dumps(mlp)).classes_, mlp.classes_)
