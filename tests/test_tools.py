@@ -594,7 +594,9 @@ def test_the_scaler_is_a_task_too(digits):
 def test_callbacks_do_not_keep_the_data_alive(digits):
     callback = pytest.importorskip("sklearn.callback")
     X, y = digits[0].copy(), digits[1]
-    mlp = make_mlp(max_epochs=1).set_callbacks(callback.ScoringMonitor(scoring="accuracy"))
+    mlp = make_mlp(max_epochs=1).set_callbacks(
+        callback.ScoringMonitor(scoring="accuracy")
+    )
     mlp.fit(X, y)
     is_alive = weakref.ref(X)
 
