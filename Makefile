@@ -1,0 +1,44 @@
+# Each target makes its own environment in .venv, from nothing but Python and make.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format clean
+
+help:  ## Show this help
+	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:[^#]*##/ /' | awk '{printf "%-8s %s\n", $$1, substr($$0, index($$0, $$2))}'
+
+demo: .venv/demo  ## Train, judge, save and draw the default network on MNIST
+	$(BIN)/skmnist
+
+test: .venv/test  ## Run the tests and the examples in the docstrings
+	$(BIN)/python -m pytest
+	SCIPY_ARRAY_API=1 $(BIN)/python -m pytest -q tests/test_common.py
+
+lint: .venv/lint  ## Check style and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: .venv/lint  ## Format the code and mend what can be mended
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:  ## Remove the environment and all that was made
+	rm -rf .venv .pytest_cache .ruff_cache .coverage htmlcov build dist skmnist-output
+
+.venv/pip:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "skmnist needs Python 3.11 or newer; try: make PYTHON=python3.11")'
+	$(PYTHON) -m venv .venv
+	touch $@
+
+.venv/demo: .venv/pip pyproject.toml constraints.txt
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable .
+	touch $@
+
+.venv/test: .venv/pip pyproject.toml constraints.txt
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[test]'
+	touch $@
+
+.venv/lint: .venv/pip pyproject.toml constraints.txt
+	$(BIN)/pip install --quiet $$(grep '^ruff==' constraints.txt)
+	touch $@

@@ -1,0 +1,330 @@
+"""The `skmnist` command: load, train, judge, save and draw."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    Parameters
+    ----------
+    argv : sequence of str, default=None
+        The arguments; by default those of the process.
+
+    Returns
+    -------
+    status : int
+        0 when all went well, 1 after an error, 130 after Ctrl-C.
+    """
+    # Parsed before the heavy imports, so that help and mistakes come at once.
+    options = vars(make_parser().parse_args(argv))
+    try:
+        run(**options)
+    except (OSError, ValueError) as error:
+        print(f"skmnist: error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("skmnist: interrupted; nothing more is written", file=sys.stderr)
+        return 130
+    return 0
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Make the parser. Options that are not given are not set: defaults stand once."""
+    parser = argparse.ArgumentParser(
+        prog="skmnist",
+        description="Train a neural network on MNIST, judge it on the test images, and "
+        "save the model, its history and three pictures.",
+        argument_default=argparse.SUPPRESS,
+    )
+    parser.add_argument("--version", action="version", version=_version())
+
+    data = parser.add_argument_group("data")
+    data.add_argument(
+        "--data",
+        choices=("auto", "mnist", "digits"),
+        default="auto",
+        help="MNIST, scikit-learn's bundled 8x8 digits, or MNIST where it can be had "
+        "(default: auto)",
+    )
+    data.add_argument(
+        "--data-home",
+        metavar="DIR",
+        default=None,
+        help="where the data are kept (default: scikit-learn's data home)",
+    )
+    data.add_argument(
+        "--output",
+        metavar="DIR",
+        type=Path,
+        default=Path("skmnist-output"),
+        help="where the results go (default: skmnist-output)",
+    )
+
+    network = parser.add_argument_group("network")
+    network.add_argument(
+        "--hidden-layer-sizes",
+        metavar="N",
+        type=int,
+        nargs="*",
+        action=_Collect,
+        collect=tuple,
+        help="units of each hidden layer; none is a linear model",
+    )
+    network.add_argument(
+        "--activation", choices=("relu", "tanh", "gelu", "logistic", "identity")
+    )
+    network.add_argument("--dropout", metavar="P", type=float)
+
+    training = parser.add_argument_group("training")
+    training.add_argument(
+        "--optimizer", choices=("adam", "adamw", "sgd", "rmsprop", "adagrad")
+    )
+    training.add_argument("--learning-rate", metavar="RATE", type=float)
+    training.add_argument(
+        "--optimizer-params",
+        metavar="NAME=NUMBER",
+        type=_name_and_number,
+        nargs="+",
+        action=_Collect,
+        collect=dict,
+        help="more settings of the optimizer, such as momentum=0.9",
+    )
+    training.add_argument("--batch-size", metavar="N", type=int)
+    training.add_argument("--max-epochs", metavar="N", type=int)
+    training.add_argument("--validation-split", metavar="FRACTION", type=float)
+    training.add_argument("--early-stopping", action="store_true")
+    training.add_argument("--patience", metavar="N", type=int)
+    training.add_argument("--class-weight", choices=("balanced",))
+    training.add_argument("--device")
+    training.add_argument("--random-state", metavar="SEED", type=int)
+    training.add_argument(
+        "--verbose",
+        metavar="LEVEL",
+        type=int,
+        default=2,
+        help="0 silent, 1 a line an epoch, 2 a progress bar too (default: 2)",
+    )
+    return parser
+
+
+def run(data: str, data_home: str | None, output: Path, **parameters: Any) -> None:
+    """Load the data, train a model, print how good it is and write the results.
+
+    Parameters
+    ----------
+    data : {"auto", "mnist", "digits"}
+        The data set.
+    data_home : str or None
+        Where the data are kept.
+    output : Path
+        The folder that the results go into; made where it is missing.
+    **parameters
+        Parameters of :class:`MNISTMLPClassifier`.
+    """
+    output.mkdir(parents=True, exist_ok=True)
+    images = load_images(data, data_home)
+    print(describe(images))
+
+    from sklearn.pipeline import make_pipeline
+
+    from skmnist import ImageScaler, MNISTMLPClassifier, model_summary
+
+    model = make_pipeline(
+        ImageScaler(images.max_intensity), MNISTMLPClassifier(**parameters)
+    )
+    summary = model_summary(
+        model,
+        n_features=images.X_train.shape[1],
+        n_classes=len(images.class_names),
+    )
+    print(f"\n{summary.to_string(index=False)}\n", flush=True)
+    model.fit(images.X_train, images.y_train)
+    print(judge(model, images))
+    for path in write_results(model, images, output):
+        print(f"wrote {path}")
+
+
+class Images(NamedTuple):
+    """Images to train on and to judge by."""
+
+    name: str
+    X_train: Any
+    y_train: Any
+    X_test: Any
+    y_test: Any
+    image_shape: tuple[int, int]
+    max_intensity: float
+    class_names: list[str]
+
+
+def load_images(data: str, data_home: str | None) -> Images:
+    """Load a data set; "auto" falls back from MNIST to the bundled digits."""
+    if data == "digits":
+        return _load_digits()
+    try:
+        # auto has somewhere else to go, so it asks each mirror once only.
+        return _load_mnist(data_home, n_retries=0 if data == "auto" else 3)
+    except OSError as error:
+        if data == "mnist":
+            raise
+        print(f"MNIST is not to be had: {error}", file=sys.stderr)
+        print(
+            "Going on with scikit-learn's bundled 8x8 digits instead.\n",
+            file=sys.stderr,
+            flush=True,
+        )
+        return _load_digits()
+
+
+def describe(images: Images) -> str:
+    """Return the facts of the data, a line each."""
+    rows, columns = images.image_shape
+    facts = {
+        "data": images.name,
+        "training images": f"{len(images.X_train):,}",
+        "test images": f"{len(images.X_test):,}",
+        "rows and columns": f"{rows} x {columns}",
+        "classes": f"{len(images.class_names)} ({', '.join(images.class_names)})",
+        "maximum intensity": f"{images.max_intensity:g}",
+    }
+    return "\n".join(f"{name:<18}{value}" for name, value in facts.items())
+
+
+def judge(model: Any, images: Images) -> str:
+    """Return loss, accuracy, misclassification error and a report by class."""
+    from sklearn.metrics import classification_report
+
+    from skmnist import evaluate
+
+    figures = evaluate(model, images.X_test, images.y_test)
+    lines = [
+        f"test {name.replace('_', ' ')}: {figures[name]:.4f}" for name in figures.index
+    ]
+    report = classification_report(
+        images.y_test, model.predict(images.X_test), digits=3, zero_division=0.0
+    )
+    return "\n".join(["", *lines, "", report])
+
+
+def write_results(model: Any, images: Images, output: Path) -> list[Path]:
+    """Write the model, its history and three pictures, each whole or not at all."""
+    import joblib
+    import matplotlib
+
+    matplotlib.use("agg")
+    from sklearn.metrics import ConfusionMatrixDisplay
+
+    from skmnist import HistoryDisplay, ImageGridDisplay
+
+    X_test, y_test = images.X_test, images.y_test
+    history = model[-1].history_
+
+    def save(display):
+        return lambda path: display.figure_.savefig(path, dpi=150, format="png")
+
+    confusion = ConfusionMatrixDisplay.from_estimator(
+        model, X_test, y_test, colorbar=False, cmap="Blues"
+    )
+    confusion.ax_.set_title("Test images: true and predicted labels")
+    confusion.figure_.tight_layout()
+    mistakes = ImageGridDisplay.from_misclassified(
+        model, X_test, y_test, image_shape=images.image_shape
+    )
+    writers: dict[str, Callable[[Path], Any]] = {
+        "model.joblib": lambda path: joblib.dump(model, path),
+        "history.csv": lambda path: history.to_csv(path, index=False),
+        "history.png": save(HistoryDisplay.from_estimator(model)),
+        "confusion_matrix.png": save(confusion),
+        "misclassified.png": save(mistakes),
+    }
+    for name, write in writers.items():
+        with _whole_file(output / name) as path:
+            write(path)
+    return [output / name for name in writers]
+
+
+def _load_mnist(data_home, n_retries):
+    from skmnist import fetch_mnist
+
+    train = fetch_mnist(subset="train", data_home=data_home, n_retries=n_retries)
+    test = fetch_mnist(subset="test", data_home=data_home, n_retries=n_retries)
+    return Images(
+        name="MNIST",
+        X_train=train.data,
+        y_train=train.target,
+        X_test=test.data,
+        y_test=test.target,
+        image_shape=train.images.shape[1:],
+        max_intensity=255.0,
+        class_names=[str(name) for name in train.target_names],
+    )
+
+
+def _load_digits():
+    from sklearn.datasets import load_digits
+    from sklearn.model_selection import train_test_split
+
+    digits = load_digits()
+    X_train, X_test, y_train, y_test = train_test_split(
+        digits.data,
+        digits.target,
+        test_size=0.2,
+        stratify=digits.target,
+        random_state=0,
+    )
+    return Images(
+        name="scikit-learn's bundled 8x8 digits",
+        X_train=X_train,
+        y_train=y_train,
+        X_test=X_test,
+        y_test=y_test,
+        image_shape=digits.images.shape[1:],
+        max_intensity=16.0,
+        class_names=[str(name) for name in digits.target_names],
+    )
+
+
+@contextlib.contextmanager
+def _whole_file(path):
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        yield part
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+class _Collect(argparse.Action):
+    def __init__(self, *args, collect, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.collect = collect
+
+    def __call__(self, parser, namespace, values, option_string=None):
+        setattr(namespace, self.dest, self.collect(values))
+
+
+def _name_and_number(text):
+    name, separator, number = text.partition("=")
+    try:
+        if not (separator and name.isidentifier()):
+            raise ValueError
+        return name, float(number)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not of the form NAME=NUMBER, such as momentum=0.9"
+        ) from None
+
+
+def _version():
+    from skmnist import __version__
+
+    return f"skmnist {__version__}"

@@ -1,0 +1,202 @@
+import re
+import shlex
+import subprocess
+import sys
+
+import joblib
+import matplotlib.image
+import numpy as np
+import pandas as pd
+import pytest
+
+from skmnist import __version__
+from skmnist.cli import main, make_parser
+
+RESULTS = [
+    *("confusion_matrix.png", "history.csv", "history.png", "misclassified.png"),
+    "model.joblib",
+]
+QUICK = ["--hidden-layer-sizes", "32", "--max-epochs", "2", "--random-state", "0"]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """One run on the bundled digits: its folder and what it printed."""
+    output = tmp_path_factory.mktemp("run") / "deep" / "results"
+    command = [sys.executable, "-m", "skmnist", "--data", "digits", "--output", output]
+    process = subprocess.run(
+        [*map(str, command), *QUICK], check=True, capture_output=True, text=True
+    )
+    return output, process.stdout
+
+
+def test_all_results_are_written_and_nothing_else(run):
+    output, _ = run
+
+    assert sorted(path.name for path in output.iterdir()) == RESULTS
+
+
+def test_the_model_predicts_and_the_history_is_its_own(run):
+    output, _ = run
+    model = joblib.load(output / "model.joblib")
+    history = pd.read_csv(output / "history.csv")
+
+    assert model.predict(np.zeros((1, 8, 8))).shape == (1,)
+    pd.testing.assert_frame_equal(history, model[-1].history_)
+
+
+@pytest.mark.parametrize("name", [name for name in RESULTS if name.endswith("png")])
+def test_the_pictures_show_something(run, name):
+    picture = matplotlib.image.imread(run[0] / name)
+
+    assert min(picture.shape[:2]) > 300
+    assert picture.std() > 0.01
+
+
+def test_data_model_training_and_judgement_are_printed(run):
+    lines = run[1].splitlines()
+
+    assert "training images   1,437" in lines
+    assert "rows and columns  8 x 8" in lines
+    assert any(line.split() == ["total", "2410"] for line in lines)
+    epochs = [line.split()[0] for line in lines if re.match(r" +[12] +0?\.?\d", line)]
+    assert epochs[:2] == ["1", "2"]
+    for figure in ("loss", "accuracy", "misclassification error"):
+        assert any(re.fullmatch(rf"test {figure}: \d\.\d{{4}}", line) for line in lines)
+    assert any("macro avg" in line for line in lines)
+    assert f"wrote {run[0] / 'model.joblib'}" in lines
+
+
+def test_options_that_are_not_given_are_left_to_the_classifier():
+    options = vars(make_parser().parse_args([]))
+
+    assert sorted(options) == ["data", "data_home", "output", "verbose"]
+
+
+def test_options_have_the_parameters_names_and_types():
+    from skmnist import MNISTMLPClassifier
+
+    arguments = (
+        "--hidden-layer-sizes 64 32 --activation tanh --dropout 0.1 --optimizer sgd "
+        "--learning-rate 0.1 --optimizer-params momentum=0.9 nesterov=1 "
+        "--batch-size 32 --max-epochs 3 --validation-split 0.1 --early-stopping "
+        "--patience 2 --class-weight balanced --device cpu --random-state 7"
+    )
+
+    options = vars(make_parser().parse_args(shlex.split(arguments)))
+
+    assert options["hidden_layer_sizes"] == (64, 32)
+    assert options["optimizer_params"] == {"momentum": 0.9, "nesterov": 1.0}
+    parameters = {
+        k: v for k, v in options.items() if k not in ("data", "data_home", "output")
+    }
+    assert MNISTMLPClassifier().get_params().keys() >= parameters.keys()
+
+
+def test_no_hidden_layer_is_an_empty_tuple():
+    options = make_parser().parse_args(["--hidden-layer-sizes"])
+
+    assert options.hidden_layer_sizes == ()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--optimizer", "adma"],
+        ["--data", "cifar"],
+        ["--batch-size", "many"],
+        ["--optimizer-params", "momentum"],
+        ["--optimizer-params", "momentum=much"],
+    ],
+)
+def test_a_mistyped_option_is_refused_at_once(arguments, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(arguments)
+
+    assert stop.value.code == 2
+    assert arguments[0] in capsys.readouterr().err
+
+
+def test_a_wrong_parameter_ends_in_one_line(tmp_path, capsys):
+    status = main(["--data", "digits", "--output", str(tmp_path), "--dropout", "1.5"])
+
+    assert status == 1
+    error = capsys.readouterr().err
+    assert error.startswith("skmnist: error: dropout=1.5 is not valid")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_auto_falls_back_to_the_digits_and_says_so(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("skmnist.datasets.MIRRORS", ("http://127.0.0.1:9/",))
+    home, output = tmp_path / "home", tmp_path / "results"
+
+    status = main(["--data-home", str(home), "--output", str(output), *QUICK])
+
+    assert status == 0
+    printed = capsys.readouterr()
+    assert "Going on with scikit-learn's bundled 8x8 digits instead." in printed.err
+    assert "rows and columns  8 x 8" in printed.out
+    assert sorted(path.name for path in output.iterdir()) == RESULTS
+
+
+def test_mnist_does_not_fall_back(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("skmnist.datasets.MIRRORS", ("http://127.0.0.1:9/",))
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    arguments = ["--data", "mnist", "--data-home", str(tmp_path / "home")]
+
+    assert main([*arguments, "--output", str(tmp_path / "results")]) == 1
+
+    assert "train-images-idx3-ubyte.gz" in capsys.readouterr().err
+    assert not (tmp_path / "results" / "model.joblib").exists()
+
+
+def test_a_result_is_written_whole_or_not_at_all(tmp_path, monkeypatch, capsys):
+    (tmp_path / "model.joblib").write_text("the model of yesterday")
+
+    def dump(model, path):
+        path.write_text("half")
+        raise OSError("the disk is full")
+
+    monkeypatch.setattr("joblib.dump", dump)
+
+    assert main(["--data", "digits", "--output", str(tmp_path), *QUICK]) == 1
+
+    assert "the disk is full" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["model.joblib"]
+    assert (tmp_path / "model.joblib").read_text() == "the model of yesterday"
+
+
+def test_ctrl_c_ends_without_a_traceback(tmp_path, monkeypatch, capsys):
+    def interrupt(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("skmnist.MNISTMLPClassifier", interrupt, raising=False)
+
+    assert main(["--data", "digits", "--output", str(tmp_path), *QUICK]) == 130
+    assert "interrupted" in capsys.readouterr().err
+
+
+def test_help_and_version_import_nothing_heavy(capsys):
+    code = (
+        "import sys; from skmnist.cli import main\n"
+        "try: main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "print(sorted({'torch', 'sklearn', 'pandas', 'matplotlib'} & set(sys.modules)))"
+    )
+    printed = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True
+    ).stdout
+
+    assert printed.splitlines()[-1] == "[]"
+    with pytest.raises(SystemExit):
+        main(["--version"])
+    assert capsys.readouterr().out == f"skmnist {__version__}\n"
+
+
+def test_the_package_has_its_public_names_and_no_others():
+    import skmnist
+
+    assert all(hasattr(skmnist, name) for name in skmnist.__all__)
+    assert sorted([*skmnist.__all__, "__version__"]) == dir(skmnist)
+    with pytest.raises(AttributeError, match="no attribute 'MLP'"):
+        skmnist.MLP  # noqa: B018
