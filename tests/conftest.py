@@ -4,6 +4,8 @@ import os
 from pathlib import Path
 
 os.environ["MPLBACKEND"] = "agg"
+# Small networks gain nothing from more, and on a busy machine threads wait for others.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import pytest
