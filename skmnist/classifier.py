@@ -577,7 +577,7 @@ class MNISTMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         return callbacks if tasks is None else [*callbacks, ("epoch_tasks", tasks)]
 
     def _warn_of_divergence(self):
-        loss = self.history_["train_loss"].iloc[-1] if self.n_iter_ else 0.0
+        loss = self.net_.history[-1]["train_loss"] if self.n_iter_ else 0.0
         if not math.isfinite(loss):
             warnings.warn(
                 f"The training loss became {loss}; lower learning_rate="
@@ -588,10 +588,20 @@ class MNISTMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
     def _forward(self, X, head):
         check_is_fitted(self, "net_")
-        X = validate_data(
-            self, flatten_images(X), reset=False, dtype=self._dtype, order="C"
-        )
+        X = flatten_images(X)
+        if not self._is_valid(X):
+            X = validate_data(self, X, reset=False, dtype=self._dtype, order="C")
         return self.net_.forward_numpy(X, head)
+
+    def _is_valid(self, X):
+        """Whether X passes without `validate_data`, which costs two forward passes."""
+        if type(X) is not np.ndarray or hasattr(self, "feature_names_in_"):
+            return False
+        is_ready = X.dtype == self._dtype and X.flags.c_contiguous
+        if not is_ready or X.ndim != 2 or X.shape[1] != self.n_features_in_:
+            return False
+        with np.errstate(over="ignore"):
+            return len(X) > 0 and math.isfinite(X.sum())
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -109,7 +109,10 @@ class Dropout(nn.Module):
         if X.device.type == "cpu":
             words = self.rng.bit_generator.random_raw(math.ceil(X.numel() / 4))
             kept = words.view(np.uint16)[: X.numel()] < self.n_kept
-            return torch.from_numpy(kept).view(X.shape).to(X.dtype).mul_(scale)
+            # NumPy: torch takes twice as long to make floats of booleans.
+            dtype = np.float64 if X.dtype == torch.float64 else np.float32
+            mask = np.multiply(kept, scale, dtype=dtype)
+            return torch.from_numpy(mask).view(X.shape)
         generator = torch.Generator(X.device)
         generator.manual_seed(int(self.rng.integers(2**63)))
         bits = torch.randint(

@@ -134,7 +134,8 @@ class ImageNet(NeuralNetClassifier):
 
     @property
     def _default_callbacks(self):
-        return [("epoch_timer", EpochTimer()), ("print_log", EpochLog())]
+        callbacks = [("epoch_timer", EpochTimer())]
+        return [*callbacks, ("print_log", EpochLog())] if self.verbose else callbacks
 
     def train(self, dataset, epochs: int):
         """Train for some epochs, or until a callback or Ctrl-C stops it.
@@ -179,7 +180,8 @@ class ImageNet(NeuralNetClassifier):
         outputs : ndarray
             The outputs of all images.
         """
-        self.module_.eval()
+        if self.module_.training:
+            self.module_.eval()
         dataset = ImageDataset(as_tensor(X))
         batches = Batches(dataset, EVALUATION_BATCH_SIZE, self.device)
         with torch.inference_mode():
@@ -260,13 +262,15 @@ class ImageNet(NeuralNetClassifier):
 
     def train_step_single(self, batch, sample_weight=None):
         """Compute the loss of a batch and its gradients."""
-        self._set_training(True)
+        if not self.module_.training:
+            self._set_training(True)
         loss, y_pred = compute_gradients(self.module_, *batch, sample_weight)
         return {"loss": loss, "y_pred": y_pred}
 
     def validation_step(self, batch, sample_weight=None):
         """Compute the loss of a batch."""
-        self._set_training(False)
+        if self.module_.training:
+            self._set_training(False)
         Xi, yi = batch
         with torch.inference_mode():
             y_pred = self.module_(Xi)
