@@ -612,6 +612,21 @@ def test_a_folder_that_cannot_be_made_is_told_before_any_mirror_is_asked(
     assert mirror.asked == []
 
 
+def test_a_read_only_folder_is_told_before_any_mirror_is_asked(
+    tmp_path, serve, monkeypatch
+):
+    def refuse(**kwargs):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    [mirror] = serve(send)
+    monkeypatch.setattr("tempfile.TemporaryFile", refuse)
+
+    with pytest.raises(OSError, match=f"{FIRST} cannot be .*Read-only file system"):
+        fetch(tmp_path)
+
+    assert mirror.asked == []
+
+
 def test_a_file_that_cannot_be_read_is_named(files, tmp_path):
     (tmp_path / "mnist" / FIRST).mkdir(parents=True)
 
