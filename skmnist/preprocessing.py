@@ -225,10 +225,16 @@ def flatten_images(X: Any) -> Any:
     Raises
     ------
     ValueError
-        If `X` has more than one channel or too many dimensions.
+        If `X` has more than one channel or too many dimensions, or is a ragged list.
     """
     if isinstance(X, (list, tuple)):
-        X = np.asarray(X)
+        try:
+            X = np.asarray(X)
+        except ValueError as error:
+            raise ValueError(
+                "X is a list of images of different lengths; give each as many pixels "
+                f"as all others ({error})."
+            ) from error
     # Not np.ndim: it breaks on array-likes that refuse NumPy's functions.
     n_dimensions = getattr(X, "ndim", 2)
     if n_dimensions <= 2:

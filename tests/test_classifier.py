@@ -9,6 +9,7 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.sparse
 import skorch.callbacks
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
@@ -797,6 +798,130 @@ def test_a_model_of_a_missing_device_loads_on_the_cpu(digits):
 
 
 # Parameters
+
+
+PIXELS = np.linspace(0, 1, 20 * 12, dtype=np.float32).reshape(20, 12)
+
+
+def spoil(value):
+    X = PIXELS.copy()
+    X[3, 3] = value
+    return X
+
+
+@pytest.mark.parametrize("estimator", [MNISTMLPClassifier(), ImageScaler(1.0)])
+@pytest.mark.parametrize(
+    ("X", "words"),
+    [
+        (spoil(np.nan), "contains NaN"),
+        (spoil(np.inf), "contains infinity"),
+        (PIXELS[:0], r"0 sample\(s\)"),
+        (PIXELS[:, :0], r"0 feature\(s\)"),
+        (PIXELS[0], "Expected 2D array, got 1D array"),
+        (PIXELS.reshape(20, 2, 2, 3), r"X has shape \(20, 2, 2, 3\); images are"),
+        (PIXELS.reshape(20, 2, 2, 3, 1), r"X has shape \(20, 2, 2, 3, 1\)"),
+        ([[1, 2], [3]], "X is a list of images of different lengths"),
+        (PIXELS + 1j, "Complex data not supported"),
+        (scipy.sparse.csr_array(PIXELS), "Sparse data was passed"),
+        (np.full((20, 12), "a"), "string"),
+        (np.full((20, 12), object()), "not 'object'"),
+        (None, "Expected 2D array"),
+    ],
+)
+def test_what_are_no_images_is_refused(estimator, X, words):
+    y = np.arange(20 if X is None else np.shape(X)[0] if hasattr(X, "shape") else 2) % 2
+
+    with pytest.raises((ValueError, TypeError), match=words):
+        clone(estimator).fit(X, y)
+
+
+@pytest.mark.parametrize(
+    ("y", "words"),
+    [
+        (np.arange(30) % 2, r"inconsistent numbers of samples: \[20, 30\]"),
+        (np.linspace(0, 1, 20), "Unknown label type: continuous"),
+        (np.ones((20, 2)), "y should be a 1d array"),
+        (np.where(np.arange(20) % 2, np.nan, 0), "y contains NaN"),
+        (np.array([1, None] * 10, dtype=object), "Unknown label type"),
+        (None, "requires y to be passed"),
+    ],
+)
+def test_what_are_no_labels_is_refused(y, words):
+    with pytest.raises(ValueError, match=words):
+        MNISTMLPClassifier().fit(PIXELS, y)
+
+
+@pytest.mark.parametrize(
+    ("X", "words"),
+    [
+        (PIXELS[:, :5], "X has 5 features, but MNISTMLPClassifier is expecting 12"),
+        (spoil(np.nan), "contains NaN"),
+        (spoil(-np.inf), "contains infinity"),
+        (PIXELS[0], "Expected 2D array"),
+        (PIXELS[:0], r"0 sample\(s\)"),
+    ],
+)
+def test_images_to_predict_are_looked_at_too(X, words):
+    model = MNISTMLPClassifier(max_epochs=1).fit(PIXELS, np.arange(20) % 2)
+
+    with pytest.raises(ValueError, match=words):
+        model.predict(X)
+    with pytest.raises(ValueError, match=words):
+        model.fit(PIXELS, np.arange(20) % 2, X_val=X, y_val=np.zeros(len(X)))
+
+
+def test_huge_finite_pixels_are_no_infinity(recwarn):
+    model = MNISTMLPClassifier(max_epochs=1).fit(PIXELS, np.arange(20) % 2)
+    huge = np.full((1, 12), 1e38, dtype=np.float32)
+
+    assert model.predict(huge).shape == (1,)
+    assert not recwarn.list
+
+
+def test_a_batch_may_be_larger_than_the_data():
+    model = MNISTMLPClassifier(batch_size=10_000, max_epochs=2)
+
+    assert model.fit(PIXELS, np.arange(20) % 2).n_iter_ == 2
+
+
+def test_one_image_is_enough_where_nothing_is_held_out():
+    model = MNISTMLPClassifier(validation_split=None, max_epochs=1)
+
+    assert model.fit(PIXELS[:1], ["a"]).predict(PIXELS[:2]).tolist() == ["a", "a"]
+
+
+def test_a_class_that_validation_lacks_is_no_trouble():
+    y = np.array(["rare", *["a", "b"] * 9, "a"])
+    valid = PredefinedSplit([-1] * 10 + [0] * 10)
+
+    model = MNISTMLPClassifier(validation_split=valid, max_epochs=1).fit(PIXELS, y)
+
+    assert model.classes_.tolist() == ["a", "b", "rare"]
+    assert np.isfinite(model.history_.to_numpy()).all()
+
+
+def test_early_stopping_works_on_string_labels_and_weights(digits):
+    X, y = digits
+    labels = np.array(list("abcdefghij"))[y]
+    model = MNISTMLPClassifier(
+        early_stopping=True, patience=1, max_epochs=30, learning_rate=0.05
+    )
+
+    model.fit(X, labels, sample_weight=1.0 + (y == 3))
+
+    assert 1 <= model.best_epoch_ <= model.n_iter_ <= 30
+    assert model.score(X, labels) > 0.8
+
+
+def test_a_diverged_training_is_not_taken_for_the_best(digits):
+    model = MNISTMLPClassifier(
+        early_stopping=True, patience=2, optimizer="sgd", learning_rate=1e30
+    )
+
+    with pytest.warns(ConvergenceWarning, match="lower learning_rate"):
+        model.fit(*digits)
+
+    assert model.n_iter_ == 2
 
 
 @pytest.mark.parametrize(
