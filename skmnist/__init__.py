@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from skmnist.classifier import MNISTMLPClassifier
     from skmnist.datasets import fetch_mnist
     from skmnist.inspection import evaluate, misclassified, model_summary
+    from skmnist.persistence import load_model, save_model
     from skmnist.plotting import HistoryDisplay, ImageGridDisplay
     from skmnist.preprocessing import ImageScaler
 
@@ -19,8 +20,10 @@ __all__ = [
     "MNISTMLPClassifier",
     "evaluate",
     "fetch_mnist",
+    "load_model",
     "misclassified",
     "model_summary",
+    "save_model",
 ]
 
 _ROOMS = {
@@ -30,8 +33,10 @@ _ROOMS = {
     "MNISTMLPClassifier": "classifier",
     "evaluate": "inspection",
     "fetch_mnist": "datasets",
+    "load_model": "persistence",
     "misclassified": "inspection",
     "model_summary": "inspection",
+    "save_model": "persistence",
 }
 
 

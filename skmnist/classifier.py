@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import numbers
 import warnings
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -20,6 +21,7 @@ from skorch.dataset import ValidSplit
 from skorch.helper import predefined_split
 from torch.utils.data import Subset
 
+from skmnist import __version__
 from skmnist.module import ACTIVATIONS, MLP
 from skmnist.net import (
     EpochTasks,
@@ -610,16 +612,19 @@ class MNISTMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
     # The fitted state is plain: no skorch net, no torch tensor, whatever the device.
     def __getstate__(self):
-        state = dict(super().__getstate__())
+        state = dict(super().__getstate__(), _skmnist_version=__version__)
         if "net_" in state:
             state["_net_state"] = state.pop("net_").plain_state()
         return state
 
     def __setstate__(self, state):
         state = dict(state)
+        version = state.pop("_skmnist_version", "unknown")
         net_state = state.pop("_net_state", None)
         super().__setstate__(state)
+        _warn_of_other_version(type(self).__name__, version)
         if net_state is not None:
+            _check_net_state(self, net_state)
             self.net_ = self._build_net()
             self.net_.load_plain_state(net_state)
 
@@ -821,6 +826,54 @@ def _warn_of_raw_images(X):
         )
 
 
+def _warn_of_other_version(name, version):
+    if version != __version__:
+        warnings.warn(
+            f"This {name} was saved with skmnist {version} and is loaded with "
+            f"{__version__}; its results may differ.",
+            UserWarning,
+            stacklevel=4,
+        )
+
+
+def _check_net_state(estimator, state):
+    # Before the net is built: a file of a few bytes could ask for one of any size, and
+    # torch's fused optimizers trust the shapes of their state.
+    built_with, weights = estimator._built_with, list(state["weights"].values())
+    for name in NET_PARAMETERS[:-1]:  # the device is looked for, and may be missing
+        _check_parameter(name, built_with[name])
+    sizes = (
+        estimator.n_features_in_,
+        *_as_sizes(built_with["hidden_layer_sizes"]),
+        len(estimator.classes_),
+    )
+    shapes = [
+        shape for n_in, n_out in pairwise(sizes) for shape in ((n_out, n_in), (n_out,))
+    ]
+    is_valid = (
+        [weight.shape for weight in weights] == shapes
+        and estimator._dtype in ("float32", "float64")
+        and all(weight.dtype == estimator._dtype for weight in weights)
+        and _fits_optimizer(built_with["optimizer"], state["optimizer"], shapes)
+    )
+    if not is_valid:
+        raise ValueError(
+            "The weights or the optimizer's state do not fit hidden_layer_sizes="
+            f"{built_with['hidden_layer_sizes']!r}; the saved model is damaged."
+        )
+
+
+def _fits_optimizer(optimizer, state, shapes):
+    if optimizer not in OPTIMIZERS:
+        return True  # a class of the user's keeps what it likes
+    order = [index for group in state["param_groups"] for index in group["params"]]
+    return order == list(range(len(shapes))) and all(
+        value is None or np.shape(value) == (() if name == "step" else shapes[index])
+        for index, values in state["state"].items()
+        for name, value in values.items()
+    )
+
+
 def _check_validation_data(estimator, X_val, y_val, sample_weight_val):
     if (X_val is None) != (y_val is None):
         missing = "y_val" if y_val is None else "X_val"
@@ -836,12 +889,16 @@ def _check_validation_data(estimator, X_val, y_val, sample_weight_val):
 
 
 def _check_parameters(estimator):
-    for name, (is_valid, allowed) in PARAMETER_RULES.items():
-        value = getattr(estimator, name)
-        if not is_valid(value):
-            raise ValueError(f"{name}={value!r} is not valid; give {allowed}.")
+    for name in PARAMETER_RULES:
+        _check_parameter(name, getattr(estimator, name))
     check_random_state(estimator.random_state)
     resolve_device(estimator.device)
+
+
+def _check_parameter(name, value):
+    is_valid, allowed = PARAMETER_RULES[name]
+    if not is_valid(value):
+        raise ValueError(f"{name}={value!r} is not valid; give {allowed}.")
 
 
 def _listed(names):
