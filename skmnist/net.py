@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dis
 import sys
+import threading
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -155,7 +157,8 @@ class ImageNet(NeuralNetClassifier):
         whole = {"X": dataset.dataset.X, "y": dataset.dataset.y}
         self.notify("on_train_begin", **whole)
         try:
-            self.fit_loop(dataset, epochs=epochs)
+            with torch_threads.shared():
+                self.fit_loop(dataset, epochs=epochs)
         except StopTraining:
             pass
         except KeyboardInterrupt:
@@ -281,6 +284,7 @@ class ImageNet(NeuralNetClassifier):
         """Go once over the batches and record loss and accuracy of the epoch."""
         if iterator is None:
             return
+        torch_threads.take_share()
         are_batches_seen = any(map(_sees_batches, self.callbacks_))
         total_loss = total_correct = 0.0
         for batch, weight in iterator.weighted():
@@ -338,6 +342,46 @@ class ImageNet(NeuralNetClassifier):
     def _forget_unfinished_epoch(self):
         if self.history and "dur" not in self.history[-1]:
             self.history.pop()
+
+
+class TorchThreads:
+    """Shares torch's threads among the fits that run at once in this process.
+
+    A search with the threading backend, or on a dask worker with several threads, would
+    otherwise start all of torch's threads for each of its fits. A fit that runs alone
+    is left as it is.
+    """
+
+    def __init__(self):
+        self.lock = threading.Lock()
+        self.n_fits = 0
+        self.n_threads = 1
+
+    @contextlib.contextmanager
+    def shared(self):
+        """Take part, and leave torch as it was found."""
+        with self.lock:
+            if self.n_fits == 0:
+                self.n_threads = torch.get_num_threads()
+            self.n_fits += 1
+        try:
+            yield
+        finally:
+            with self.lock:
+                self.n_fits -= 1
+            self._set(self.n_threads)
+
+    def take_share(self):
+        """Set the number of threads that is this fit's share now."""
+        self._set(max(1, self.n_threads // max(1, self.n_fits)))
+
+    def _set(self, n_threads):
+        # Of the calling thread and of those yet to start, not of the others.
+        if torch.get_num_threads() != n_threads:
+            torch.set_num_threads(n_threads)
+
+
+torch_threads = TorchThreads()
 
 
 class StopTraining(KeyboardInterrupt):

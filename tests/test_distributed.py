@@ -1,0 +1,208 @@
+"""Searches on more than one core, and on a cluster of dask workers."""
+
+import io
+import os
+import pickle
+import signal
+import subprocess
+import sys
+
+import joblib
+import numpy as np
+import pytest
+import torch
+from sklearn.model_selection import GridSearchCV, cross_validate
+from sklearn.pipeline import make_pipeline
+
+from skmnist import ImageScaler, MNISTMLPClassifier
+
+distributed = pytest.importorskip(
+    "distributed", reason="the extra `distributed` is not installed"
+)
+from skmnist.distributed import DaskBackend  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def client():
+    """A client of two worker processes."""
+    with (
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        yield client
+
+
+def make_search(**parameters):
+    mlp = MNISTMLPClassifier((16,), max_epochs=2, random_state=0)
+    grid = {
+        "mnistmlpclassifier__dropout": [0.0, 0.3],
+        "imagescaler__max_intensity": [1],
+    }
+    return GridSearchCV(make_pipeline(ImageScaler(), mlp), grid, cv=3, **parameters)
+
+
+class DieOnce:
+    """A scorer whose worker is killed at the given one of all its calls."""
+
+    def __init__(self, path, moment):
+        self.path = path
+        self.moment = moment
+
+    def __call__(self, estimator, X, y):
+        with open(self.path, "ab") as calls:  # noqa: PTH123
+            calls.write(b".")
+        if os.stat(self.path).st_size == self.moment:  # noqa: PTH116
+            os.kill(os.getpid(), signal.SIGKILL)
+        return estimator.score(X, y)
+
+
+def n_torch_threads(estimator, X, y):
+    return {"threads": torch.get_num_threads(), "process": os.getpid()}
+
+
+def assert_equal_searches(search, other):
+    assert search.best_params_ == other.best_params_
+    assert search.best_score_ == other.best_score_
+    np.testing.assert_array_equal(
+        search.cv_results_["mean_test_score"], other.cv_results_["mean_test_score"]
+    )
+
+
+def test_scores_are_the_same_on_one_core_two_cores_and_dask(digits, client):
+    alone = make_search(n_jobs=1).fit(*digits)
+    together = make_search(n_jobs=2).fit(*digits)
+    with joblib.parallel_config(DaskBackend(client)):
+        on_dask = make_search().fit(*digits)
+
+    assert_equal_searches(alone, together)
+    assert_equal_searches(alone, on_dask)
+
+
+@pytest.mark.parametrize("moment", [1, 3, 6])
+def test_a_search_survives_the_death_of_a_worker(digits, client, tmp_path, moment):
+    X = np.repeat(digits[0], 10, axis=0)  # large enough to be sent once
+    y = np.repeat(digits[1], 10)
+    calls = tmp_path / "calls"
+    expected = make_search().fit(X, y)
+
+    with joblib.parallel_config(DaskBackend(client)):
+        search = make_search(scoring=DieOnce(str(calls), moment)).fit(X, y)
+
+    assert_equal_searches(search, expected)
+    assert calls.stat().st_size > 6  # 2 candidates x 3 folds, and what was lost
+
+
+def test_the_data_are_sent_to_the_cluster_once(digits, client, monkeypatch):
+    X = np.repeat(digits[0], 10, axis=0)
+    sent = []
+    submit = client.submit
+    monkeypatch.setattr(
+        client,
+        "submit",
+        lambda function, *args, **kw: (
+            sent.append(args) or submit(function, *args, **kw)
+        ),
+    )
+
+    with joblib.parallel_config(DaskBackend(client)):
+        make_search(refit=False).fit(X, np.repeat(digits[1], 10))
+
+    sizes = sorted(len(pickle.dumps(args)) for args in sent)
+    assert sizes[-1] > X.nbytes
+    assert sizes[-2] < 0.2 * X.nbytes
+
+
+def test_an_error_on_the_cluster_is_raised_here(digits, client):
+    with (
+        joblib.parallel_config(DaskBackend(client, retries=0)),
+        pytest.raises(ValueError, match=r"dropout=1\.5 is not valid"),
+    ):
+        cross_validate(MNISTMLPClassifier(dropout=1.5), *digits, error_score="raise")
+
+
+def test_without_distributed_the_error_names_the_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+
+    with pytest.raises(ImportError, match=r"pip install 'skmnist\[distributed\]'"):
+        DaskBackend(client=None)
+
+
+@pytest.mark.parametrize("backend", ["loky", "dask"])
+def test_the_threads_of_all_workers_fit_on_the_cores(digits, client, backend):
+    backend = DaskBackend(client) if backend == "dask" else backend
+    with joblib.parallel_config(backend, n_jobs=2):
+        scores = cross_validate(
+            MNISTMLPClassifier(max_epochs=1), *digits, scoring=n_torch_threads
+        )
+
+    threads = dict(zip(scores["test_process"], scores["test_threads"], strict=True))
+    assert sum(threads.values()) <= joblib.cpu_count()
+
+
+THREADS = """
+import threading, joblib, numpy as np, torch
+from skorch.callbacks import Callback
+from skmnist import MNISTMLPClassifier
+
+together = threading.Barrier(2)
+seen = []
+
+class Note(Callback):
+    def on_epoch_end(self, net, **kwargs):
+        together.wait(60)
+        seen.append(torch.get_num_threads())
+
+def fit(seed):
+    X = np.random.default_rng(0).random((200, 16), dtype=np.float32)
+    mlp = MNISTMLPClassifier(max_epochs=3, callbacks=[Note], random_state=seed)
+    return mlp.fit(X, np.arange(200) % 2)
+
+torch.set_num_threads(4)
+joblib.Parallel(n_jobs=2, backend="threading")(joblib.delayed(fit)(s) for s in (0, 1))
+print(seen[2:], torch.get_num_threads())
+together = threading.Barrier(1)
+seen.clear()
+fit(0)
+print(seen, torch.get_num_threads())
+"""
+
+
+def test_fits_in_threads_share_the_threads_of_torch():
+    printed = subprocess.run(
+        [sys.executable, "-c", THREADS], check=True, capture_output=True, text=True
+    ).stdout
+
+    assert printed.splitlines() == ["[2, 2, 2, 2] 4", "[4, 4, 4] 4"]
+
+
+def test_a_pickle_holds_little_beside_the_weights_and_the_optimizers_state(digits):
+    X, y = digits
+    model = make_pipeline(ImageScaler(1.0), MNISTMLPClassifier(max_epochs=1))
+    few, many = (model.fit(X[:n], y[:n]) and dump(model) for n in (100, 500))
+
+    n_parameters = sum(p.numel() for p in model[-1].module_.parameters())
+    assert len(many) == pytest.approx(len(few), abs=16)  # numbers of more digits
+    assert len(many) < 1.1 * 3 * 4 * n_parameters  # Adam keeps two values for each
+
+
+def dump(model):
+    buffer = io.BytesIO()
+    joblib.dump(model, buffer)
+    return buffer.getvalue()
+
+
+def test_chunks_of_a_memory_map_train_as_those_of_an_array(digits, tmp_path):
+    X, y = digits
+    np.save(tmp_path / "images.npy", X)
+    on_disk = np.load(tmp_path / "images.npy", mmap_mode="r")
+
+    by_disk, by_memory = (MNISTMLPClassifier((16,), random_state=0) for _ in range(2))
+    for model, images in ((by_disk, on_disk), (by_memory, X)):
+        for start in range(0, 500, 100):
+            rows = slice(start, start + 100)
+            model.partial_fit(images[rows], y[rows], classes=range(10))
+
+    assert by_disk.n_iter_ == 5
+    np.testing.assert_array_equal(by_disk.predict_proba(X), by_memory.predict_proba(X))
