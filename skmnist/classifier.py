@@ -418,7 +418,8 @@ class MNISTMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             {
                 {"dur": "duration"}.get(name, name): value
                 for name, value in epoch.items()
-                if name != "batches" and not name.endswith(("_best", "_batch_count"))
+                if name not in ("batches", "rng")
+                and not name.endswith(("_best", "_batch_count"))
             }
             for epoch in self.net_.history
         ]

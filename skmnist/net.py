@@ -137,7 +137,11 @@ class ImageNet(NeuralNetClassifier):
     @property
     def _default_callbacks(self):
         callbacks = [("epoch_timer", EpochTimer())]
-        return [*callbacks, ("print_log", EpochLog())] if self.verbose else callbacks
+        return (
+            [*callbacks, ("print_log", EpochLog(keys_ignored="rng"))]
+            if self.verbose
+            else callbacks
+        )
 
     def train(self, dataset, epochs: int):
         """Train for some epochs, or until a callback or Ctrl-C stops it.
@@ -147,7 +151,8 @@ class ImageNet(NeuralNetClassifier):
         dataset : Subset of an ImageDataset
             The data to train on. The data to validate on come from `train_split`.
         epochs : int
-            The number of epochs.
+            The number of epochs. Those count that a callback loads when training
+            begins, so that an interrupted training ends where it would have.
 
         Raises
         ------
@@ -155,7 +160,11 @@ class ImageNet(NeuralNetClassifier):
             On Ctrl-C. The net is usable, its history holds the epochs that were ended.
         """
         whole = {"X": dataset.dataset.X, "y": dataset.dataset.y}
+        n_earlier = len(self.history)
         self.notify("on_train_begin", **whole)
+        if len(self.history) > n_earlier:  # by skorch's LoadInitState
+            self.rng.bit_generator.state = _to_rng_state(self.history[-1, "rng"])
+            epochs -= len(self.history) - n_earlier
         try:
             with torch_threads.shared():
                 self.fit_loop(dataset, epochs=epochs)
@@ -221,7 +230,6 @@ class ImageNet(NeuralNetClassifier):
             "weights": _map_tensors(_to_numpy, dict(self.module_.state_dict())),
             "optimizer": _map_tensors(_to_numpy, optimizer),
             "history": [dict(epoch) for epoch in self.history],
-            "rng": self.rng.bit_generator.state,
         }
 
     def load_plain_state(self, state: dict, *, optimizer_settings: bool = True):
@@ -244,7 +252,8 @@ class ImageNet(NeuralNetClassifier):
         self.optimizer_.load_state_dict(optimizer)
         self.history.clear()
         self.history.extend(dict(epoch) for epoch in state["history"])
-        self.rng.bit_generator.state = state["rng"]
+        if self.history:
+            self.rng.bit_generator.state = _to_rng_state(self.history[-1, "rng"])
 
     def check_data(self, X, y=None):
         """Do nothing: the classifier has checked the data."""
@@ -304,6 +313,8 @@ class ImageNet(NeuralNetClassifier):
             # skorch's Checkpoint looks at the last batch, whether it needs it or not.
             self.history.new_batch()
             self._record_batch(prefix, step["loss"], n_rows)
+        if training:
+            self._record_rng()
         loss = float(total_loss) / iterator.n_samples
         accuracy = float(total_correct) / iterator.n_samples
         self._record(f"{prefix}_loss", loss, is_better=np.less)
@@ -329,6 +340,12 @@ class ImageNet(NeuralNetClassifier):
                     f"not have: {error.args[0]} It has {', '.join(columns)}; there are "
                     "valid_ columns only where there are validation data."
                 ) from error
+
+    def _record_rng(self):
+        # In the history, as skorch's Checkpoint keeps that; the last one is enough.
+        for epoch in self.history[-2:]:
+            epoch.pop("rng", None)
+        self.history.record("rng", _from_rng_state(self.rng.bit_generator.state))
 
     def _record_batch(self, prefix, loss, n_rows):
         self.history.record_batch(f"{prefix}_loss", loss.item())
@@ -502,6 +519,15 @@ def _is_raised_by_statement(error):
         traceback = traceback.tb_next
     instruction = traceback.tb_frame.f_code.co_code[traceback.tb_lasti]
     return instruction == dis.opmap["RAISE_VARARGS"]
+
+
+def _from_rng_state(state):
+    return {**state, "state": {"state": state["state"]["state"].tolist()}}
+
+
+def _to_rng_state(state):
+    words = np.array(state["state"]["state"], dtype=np.uint64)
+    return {**state, "state": {"state": words}}
 
 
 def _map_tensors(function, tree):

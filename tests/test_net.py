@@ -1,3 +1,6 @@
+import signal
+import subprocess
+import sys
 import warnings
 
 import numpy as np
@@ -366,3 +369,42 @@ def test_the_input_gradient_is_that_of_finite_differences(digits):
             for sign in (1, -1)
         )
         assert_allclose(gradient[:, pixel], (up - down) / (2 * step), atol=1e-7)
+
+
+TRAIN = """
+import os, signal, sys
+import numpy as np
+from skorch.callbacks import Callback, Checkpoint, LoadInitState
+from sklearn.datasets import load_digits
+from skmnist import MNISTMLPClassifier
+
+class Die(Callback):
+    def on_batch_end(self, net, training, **kwargs):
+        if training and len(net.history) == 4 and len(net.history[-1, "batches"]) == 2:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+folder, dies = sys.argv[1], sys.argv[2] == "dies"
+X, y = load_digits(return_X_y=True)
+checkpoint = Checkpoint(monitor=None, dirname=folder)
+callbacks = [LoadInitState(checkpoint), checkpoint] + [Die] * dies
+model = MNISTMLPClassifier(
+    max_epochs=6, callbacks=callbacks, random_state=0, device="cpu"
+).fit((X[:500] / 16).astype(np.float32), y[:500])
+print(model.history_.drop(columns="duration").to_csv())
+print(model.predict_proba((X[500:] / 16).astype(np.float32)).tobytes().hex())
+"""
+
+
+def train(folder, dies):
+    return subprocess.run(
+        [sys.executable, "-c", TRAIN, folder, dies], capture_output=True, text=True
+    )
+
+
+def test_training_goes_on_after_a_kill_as_if_nothing_had_been(tmp_path):
+    killed = train(tmp_path / "killed", "dies")
+    resumed = train(tmp_path / "killed", "lives")
+    uninterrupted = train(tmp_path / "other", "lives")
+
+    assert killed.returncode == -signal.SIGKILL
+    assert resumed.stdout == uninterrupted.stdout != ""
