@@ -12,7 +12,7 @@ demo: .venv/demo  ## Train, judge, save and draw the default network on MNIST
 	$(BIN)/skmnist
 
 test: .venv/test  ## Run the tests and the examples in the docstrings
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --cov
 	SCIPY_ARRAY_API=1 $(BIN)/python -m pytest -q tests/test_common.py
 
 lint: .venv/lint  ## Check style and format
