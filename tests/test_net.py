@@ -1,6 +1,10 @@
+import contextlib
+import os
+import re
 import signal
 import subprocess
 import sys
+import termios
 import warnings
 
 import numpy as np
@@ -351,6 +355,30 @@ def test_verbose_2_shows_no_bar_where_there_is_no_terminal(digits, capfd):
 
 
 # Gradients over the pixels
+
+
+def test_verbose_2_shows_a_bar_on_a_terminal():
+    terminal, process_side = os.openpty()
+    termios.tcsetwinsize(terminal, (24, 100))
+    code = """
+import numpy as np
+from skmnist import MNISTMLPClassifier
+X = np.eye(40, dtype=np.float32)
+MNISTMLPClassifier(max_epochs=2, verbose=2).fit(X, np.arange(40) % 2)
+"""
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=process_side, stderr=process_side
+    )
+    os.close(process_side)
+    shown = b""
+    with contextlib.suppress(OSError):  # how a terminal says that it has ended
+        while part := os.read(terminal, 4096):
+            shown += part
+    os.close(terminal)
+
+    assert process.wait() == 0
+    assert b"0/2" in shown
+    assert re.search(rb"2/2 .*accuracy=0\.\d+, loss=\d", shown)
 
 
 def test_the_input_gradient_is_that_of_finite_differences(digits):

@@ -1,5 +1,7 @@
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -32,8 +34,14 @@ RIGHT, WRONG = "#0072B2", "#D55E00"
 
 
 @pytest.fixture(autouse=True)
-def close_figures():
+def close_figures(request):
+    """Close the figures of a test, and keep them where SKMNIST_PICTURES says."""
     yield
+    if folder := os.environ.get("SKMNIST_PICTURES"):
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        for number in plt.get_fignums():
+            name = f"{request.node.name}-{number}.png".replace("/", "-")
+            plt.figure(number).savefig(Path(folder) / name)
     plt.close("all")
 
 

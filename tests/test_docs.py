@@ -1,0 +1,214 @@
+"""The pages: their code runs, their links hold, and a browser shows them well."""
+
+import doctest
+import runpy
+import shutil
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+
+import skmnist
+
+DOCS = Path(__file__).parents[1] / "docs"
+SITE = DOCS / "_build" / "html"
+PAGES = sorted([*DOCS.glob("*.rst"), *DOCS.glob("user_guide/*.rst")])
+# Those that are too long to run when the pages are built.
+SCRIPTS = sorted(set(DOCS.glob("examples/*.py")) - set(DOCS.glob("examples/plot_*")))
+
+# What numpydoc wants and we do not: an extended summary, See Also and examples for
+# every method; a returned value without a name; See Also with a capital, where
+# scikit-learn begins with a small letter.
+UNWANTED_CHECKS = {"ES01", "SA01", "EX01", "RT02", "SA03"}
+# Its example is shown only: it downloads.
+NOT_RUNNABLE = {"fetch_mnist"}
+
+# Text and pictures that leave their box or the screen, where nothing scrolls.
+FIND_WHAT_IS_CUT_OFF = """() => {
+    const scrolls = element => /auto|scroll/.test(getComputedStyle(element).overflowX);
+    const isHeld = element => {
+        for (let e = element; e && e !== document.body; e = e.parentElement)
+            if (scrolls(e)) return true;
+        return false;
+    };
+    const elements = document.querySelectorAll(
+        "main :is(h1, h2, h3, p, li, dt, dd, pre, img, table)"
+    );
+    return [...elements].filter(element => {
+        const { right, width } = element.getBoundingClientRect();
+        const leaves = right > innerWidth + 1
+            || element.scrollWidth > element.clientWidth + 1 && element.clientWidth > 0;
+        return width > 0 && leaves && !isHeld(element);
+    }).map(element => element.outerHTML.slice(0, 200));
+}"""
+FIND_BROKEN_IMAGES = """() => [...document.images]
+    .filter(image => image.complete && image.naturalWidth === 0)
+    .map(image => image.src)"""
+
+
+@pytest.fixture(scope="module")
+def site():
+    if not (SITE / "index.html").exists():
+        pytest.skip("docs/_build/html is not there; make docs builds it")
+    return SITE
+
+
+@pytest.fixture(scope="module")
+def browser(site):
+    sync_api = pytest.importorskip("playwright.sync_api")
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if chromium is None:
+        pytest.skip("there is no chromium on this machine")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium, args=["--disable-gpu"]
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def few_images(monkeypatch):
+    X, y = load_digits(return_X_y=True)
+    few = (X[:200] / 16 * 255).astype(np.uint8), y[:200]
+    monkeypatch.setattr(skmnist, "fetch_mnist", lambda **_: few, raising=False)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.stem)
+def test_the_code_of_a_page_runs(page, tmp_path, monkeypatch):
+    if "save_model(" in page.read_text():
+        pytest.importorskip("skops")
+    monkeypatch.chdir(tmp_path)
+    failures, _ = doctest.testfile(
+        str(page), module_relative=False, optionflags=doctest.ELLIPSIS, encoding="utf-8"
+    )
+    assert failures == 0
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
+@pytest.mark.filterwarnings("ignore")
+def test_a_script_that_is_only_shown_runs(script, few_images, capsys):
+    if "dask" in script.read_text():
+        pytest.importorskip("distributed")
+    runpy.run_path(str(script), run_name="__main__")
+    assert "accuracy" in capsys.readouterr().out
+
+
+def test_every_public_name_has_an_example_that_runs():
+    finder = doctest.DocTestFinder(recurse=False)
+    without = {
+        name
+        for name in skmnist.__all__
+        if not any(
+            doctest.SKIP not in example.options
+            for test in finder.find(getattr(skmnist, name), name)
+            for example in test.examples
+        )
+    }
+    assert without == NOT_RUNNABLE
+
+
+@pytest.mark.parametrize("name", skmnist.__all__)
+def test_the_docstrings_are_what_numpydoc_wants(name):
+    validate = pytest.importorskip("numpydoc.validate").validate
+    public = getattr(skmnist, name)
+    whole_name = f"{public.__module__}.{public.__qualname__}"
+    methods = [
+        f"{whole_name}.{method}"
+        for method in (vars(public) if isinstance(public, type) else ())
+        if not method.startswith(("_", "set_"))
+    ]
+    problems = {
+        (documented, code, message)
+        for documented in [whole_name, *methods]
+        for code, message in validate(documented)["errors"]
+        if code not in UNWANTED_CHECKS
+    }
+    assert problems == set()
+
+
+@pytest.mark.parametrize("name", skmnist.__all__)
+def test_every_public_name_has_a_page(site, name):
+    # scikit-learn's HTML repr of an estimator links there.
+    assert (site / "generated" / f"skmnist.{name}.html").exists()
+
+
+def test_all_links_and_images_of_the_pages_are_there(site):
+    documents = {path: _read_html(path) for path in site.rglob("*.html")}
+    broken = [
+        f"{path.relative_to(site)}: {link}"
+        for path, document in documents.items()
+        for link in document.links
+        if not _leads_somewhere(path, link, documents)
+    ]
+    assert broken == []
+
+
+def test_the_pages_load_nothing_from_elsewhere(site):
+    elsewhere = {
+        resource
+        for path in site.rglob("*.html")
+        for resource in _read_html(path).resources
+        if urlsplit(resource).netloc
+    }
+    assert elsewhere == set()
+
+
+@pytest.mark.parametrize("width", [1280, 390], ids=["desktop", "phone"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "index.html",
+        "install.html",
+        "user_guide/coming_from.html",
+        "generated/skmnist.MNISTMLPClassifier.html",
+        "auto_examples/index.html",
+        "auto_examples/plot_lecture.html",
+        "auto_examples/plot_mistakes.html",
+    ],
+)
+def test_a_browser_shows_a_page_well(browser, site, name, width):
+    problems = []
+    page = browser.new_page(viewport={"width": width, "height": 844})
+    page.on("console", lambda line: line.type == "error" and problems.append(line.text))
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on("requestfailed", lambda request: problems.append(request.url))
+    page.goto((site / name).as_uri(), wait_until="load")
+    problems += page.evaluate(FIND_BROKEN_IMAGES)
+    problems += page.evaluate(FIND_WHAT_IS_CUT_OFF)
+    page.close()
+    assert problems == []
+
+
+class _Document(HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.anchors, self.links, self.resources = set(), set(), set()
+
+    def handle_starttag(self, tag, attributes):
+        values = dict(attributes)
+        self.anchors |= {values[key] for key in ("id", "name") if values.get(key)}
+        is_resource = tag in ("img", "script") or values.get("rel") == "stylesheet"
+        for link in filter(None, (values.get("href"), values.get("src"))):
+            self.links.add(link)
+            if is_resource:
+                self.resources.add(link)
+
+
+def _read_html(path):
+    document = _Document()
+    document.feed(path.read_text(encoding="utf-8"))
+    return document
+
+
+def _leads_somewhere(path, link, documents):
+    parts = urlsplit(link)
+    if parts.scheme or parts.netloc:
+        return True
+    target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
+    if target not in documents:
+        return target.is_file()
+    return not parts.fragment or unquote(parts.fragment) in documents[target].anchors
