@@ -3,10 +3,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format clean
+.PHONY: help demo test lint docs benchmark format clean
 
 help:  ## Show this help
-	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:[^#]*##/ /' | awk '{printf "%-8s %s\n", $$1, substr($$0, index($$0, $$2))}'
+	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:[^#]*##/ /' | awk '{printf "%-10s %s\n", $$1, substr($$0, index($$0, $$2))}'
 
 demo: .venv/demo  ## Train, judge, save and draw the default network on MNIST
 	$(BIN)/skmnist
@@ -19,12 +19,19 @@ lint: .venv/lint  ## Check style and format
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
+docs: .venv/docs  ## Build the documentation into docs/_build/html
+	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
+
+benchmark: .venv/benchmark  ## Time the package against others (20 minutes on two cores)
+	$(BIN)/python benchmarks/run.py
+
 format: .venv/lint  ## Format the code and mend what can be mended
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 clean:  ## Remove the environment and all that was made
-	rm -rf .venv .pytest_cache .ruff_cache .coverage htmlcov build dist skmnist-output
+	rm -rf .venv .pytest_cache .ruff_cache .coverage .hypothesis htmlcov build dist \
+		skmnist-output docs/_build docs/auto_examples docs/generated
 
 .venv/pip:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "skmnist needs Python 3.11 or newer; try: make PYTHON=python3.11")'
@@ -37,6 +44,14 @@ clean:  ## Remove the environment and all that was made
 
 .venv/test: .venv/pip pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[test]'
+	touch $@
+
+.venv/docs: .venv/pip pyproject.toml constraints.txt
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[docs]'
+	touch $@
+
+.venv/benchmark: .venv/pip pyproject.toml constraints.txt
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[benchmark]'
 	touch $@
 
 .venv/lint: .venv/pip pyproject.toml constraints.txt

@@ -1,0 +1,461 @@
+"""From the records of a run to its CSV, its tables and its picture."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from contestants import CONTESTANTS
+
+OURS, MEDIUM, FLOOR = "skmnist", "skmnist_medium", "floor"
+LABELS = {name: contestant.label for name, contestant in CONTESTANTS.items()}
+N_PIXELS = 784
+
+# What this package promises itself: upper limits, but for `grid`, a lower one.
+LIMITS = {
+    "skorch": 0.42,
+    "sklearn": 0.58,
+    "by_hand": 0.70,
+    "floor": 1.5,
+    "medium_of_skorch": 0.36,
+    "medium_of_full": 0.6,
+    "medium_accuracy": 0.002,
+    "growth": 1.0,
+    "linearity": 0.1,
+    "predict_10000": 1.3,
+    "predict_1": 3.0,
+    "memory_float32": 0.25,
+    "memory_uint8": 1.3,
+    "grid": 0.8,
+    "import": 1.1,
+}
+
+SINGLE_FIGURES = {
+    "predict_10000": "`predict_proba` on 10,000 images, of the bare module's time",
+    "predict_1": "`predict_proba` on one image, of the bare module's time",
+    "import": "importing every public name, of `import torch, skorch, sklearn`",
+    "memory_float32": "peak memory above float32 images, of the float32 images",
+    "memory_uint8": "peak memory above uint8 images, of the same as float32",
+    "grid": "share of a grid search that goes into training steps",
+}
+# Whose time that of ours is compared with.
+RIVALS = {
+    "predict_10000": "bare module",
+    "predict_1": "bare module",
+    "import": "torch, skorch, sklearn",
+}
+
+# For each table of growth: the size, what it is called, what stays the same.
+GROWTH = {
+    "rows": ("n_rows", "rows to fit", "784-256-10, batches of 128"),
+    "widths": ("width", "units of the hidden layer", "784-width-10, batches of 128"),
+    "depths": ("depth", "hidden layers of 256 units", "batches of 128"),
+    "batches": ("batch_size", "rows of a batch", "784-256-10"),
+}
+
+# Okabe and Ito's colours, which the colour-blind can tell apart, and a mark for each.
+LOOKS = {
+    "skmnist": ("#D55E00", "o"),
+    "skmnist_medium": ("#E69F00", "P"),
+    "skorch": ("#0072B2", "s"),
+    "sklearn": ("#009E73", "^"),
+    "keras": ("#CC79A7", "X"),
+    "data_loader": ("#F0E442", "D"),
+    "by_hand": ("#56B4E9", "v"),
+    "floor": ("#555555", ""),
+}
+DOTS_PER_INCH = 150
+
+
+class Promise(NamedTuple):
+    """A limit and what was measured."""
+
+    claim: str
+    measured: float
+    limit: str
+    is_kept: bool
+
+
+def write(records: list[dict], notes: list[str], machine: dict, folder: Path, name):
+    """Write `name`.csv, .md and .png, each one whole or not at all.
+
+    Parameters
+    ----------
+    records : list of dict
+        One for each measured value.
+    notes : list of str
+        What a reader must know of this run.
+    machine : dict
+        What the figures depend on.
+    folder : Path
+        Where to write; made where it is missing.
+    name : str
+        The name of the files.
+    """
+    frame = add_sizes(pd.DataFrame(records))
+    folder.mkdir(parents=True, exist_ok=True)
+    table = frame.drop(columns=["width", "depth"]).to_csv(index=False)
+    replace_file(folder / f"{name}.csv", table.encode())
+    replace_file(folder / f"{name}.md", format_page(frame, notes, machine).encode())
+    draw(frame, machine, folder / f"{name}.png")
+    print(f"Written: {folder / name}.csv, .md and .png")
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Put a file in its place in one step."""
+    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+        file.write(content)
+    part = Path(file.name)
+    part.chmod(0o644)
+    part.replace(path)
+
+
+def add_sizes(frame: pd.DataFrame) -> pd.DataFrame:
+    """Add the width and the depth of each network, and make whole numbers whole."""
+    whole = ["n_rows", "batch_size", "epochs", "seed"]
+    frame = frame.astype(dict.fromkeys(whole, "Int64"))
+    sizes = frame["hidden_layer_sizes"].fillna("").str.split()
+    width = sizes.map(lambda units: int(units[0]) if units else 0)
+    return frame.assign(width=width, depth=sizes.map(len))
+
+
+def summarize(frame: pd.DataFrame, table: str) -> pd.DataFrame:
+    """Return the median of each quantity for each contestant of a table."""
+    chosen = frame[frame["table"] == table]
+    return chosen.pivot_table(
+        index="contestant", columns="quantity", values="value", aggfunc="median"
+    )
+
+
+def summarize_growth(frame: pd.DataFrame, table: str) -> pd.DataFrame:
+    """Return the median seconds of an epoch for each size and contestant."""
+    is_chosen = (frame["table"] == table) & (frame["quantity"] == "seconds_per_epoch")
+    wide = frame[is_chosen].pivot_table(
+        index=GROWTH[table][0], columns="contestant", values="value", aggfunc="median"
+    )
+    return wide[[name for name in LABELS if name in wide]]
+
+
+def compare(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the main table, quickest last."""
+    summary = summarize(frame, "W")
+    seconds = summary["seconds_per_epoch"]
+    n_rows = frame.loc[frame["table"] == "W", "n_rows"].max()
+    n_bytes = n_rows * N_PIXELS * np.dtype(np.float32).itemsize
+    table = pd.DataFrame({"seconds an epoch": seconds})
+    table["of skmnist"] = seconds / seconds[OURS]
+    for other, label in (("skorch", "of skorch"), (FLOOR, "of the floor")):
+        if other in seconds:
+            table[label] = seconds / seconds[other]
+    table["test accuracy"] = summary["test_accuracy"]
+    table["peak memory, MB"] = summary["peak_bytes"] / 1e6
+    table["of the training set"] = summary["peak_bytes"] / n_bytes
+    return table.sort_values("seconds an epoch", ascending=False)
+
+
+def compare_precisions(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return time and accuracy in full precision and in bfloat16."""
+    rows = {}
+    for table, network in (("W", "784-256-10"), ("bfloat16", "784-1024-1024-10")):
+        chosen = frame[(frame["table"] == table) & frame["contestant"].isin(LABELS)]
+        for name in (OURS, MEDIUM):
+            values = chosen[chosen["contestant"] == name].groupby("quantity")["value"]
+            accuracy = values.get_group("test_accuracy")
+            rows[network, LABELS[name]] = {
+                "seconds an epoch": values.median()["seconds_per_epoch"],
+                "mean test accuracy": accuracy.mean(),
+                "lowest": accuracy.min(),
+                "highest": accuracy.max(),
+                "seeds": len(accuracy),
+            }
+    result = pd.DataFrame.from_dict(rows, orient="index")
+    return result.rename_axis(["network", ""]).reset_index()
+
+
+def find_single_figures(frame: pd.DataFrame) -> dict[str, float]:
+    """Return those of the single figures that were measured."""
+    figures = {}
+    for table in SINGLE_FIGURES:
+        if not (frame["table"] == table).any():
+            continue
+        summary = summarize(frame, table)
+        if table in RIVALS:
+            seconds = summary["seconds"]
+            figures[table] = seconds[OURS] / seconds[RIVALS[table]]
+        else:
+            quantity = "training_share" if table == "grid" else "peak_multiple"
+            figures[table] = summary.loc[OURS, quantity]
+    return figures
+
+
+def check_promises(frame: pd.DataFrame) -> list[Promise]:
+    """Hold what was measured against the limits."""
+    promises = [
+        *_check_speed(summarize(frame, "W")["seconds_per_epoch"]),
+        *_check_bfloat16(frame),
+        *_check_growth(frame),
+    ]
+    for name, value in find_single_figures(frame).items():
+        judge = _at_least if name == "grid" else _at_most
+        promises.append(judge(SINGLE_FIGURES[name], value, LIMITS[name]))
+    return promises
+
+
+def _check_speed(seconds):
+    for other in ("skorch", "sklearn", "by_hand", FLOOR):
+        if other in seconds:
+            claim = f"epoch of W, of {LABELS[other]}"
+            yield _at_most(claim, seconds[OURS] / seconds[other], LIMITS[other])
+
+
+def _check_bfloat16(frame):
+    seconds = summarize(frame, "W")["seconds_per_epoch"]
+    if "skorch" in seconds:
+        ratio = seconds[MEDIUM] / seconds["skorch"]
+        yield _at_most(
+            'epoch of W, "medium", of skorch', ratio, LIMITS["medium_of_skorch"]
+        )
+    table = compare_precisions(frame)
+    for network, (full, medium) in table.groupby("network", sort=False).groups.items():
+        if network != "784-256-10":
+            ratio = table["seconds an epoch"][medium] / table["seconds an epoch"][full]
+            yield _at_most(
+                f'epoch of {network}, "medium", of full precision',
+                ratio,
+                LIMITS["medium_of_full"],
+            )
+        accuracy = table["mean test accuracy"]
+        yield _at_most(
+            f'accuracy of {network}, "medium", away from full precision',
+            abs(accuracy[medium] - accuracy[full]),
+            LIMITS["medium_accuracy"],
+        )
+
+
+def _check_growth(frame):
+    for table, (_, what, _) in GROWTH.items():
+        seconds = summarize_growth(frame, table)
+        worst = (seconds[OURS] / seconds["by_hand"]).max()
+        yield _at_most(
+            f"epoch, of {LABELS['by_hand']}: worst of all {what}",
+            worst,
+            LIMITS["growth"],
+        )
+    seconds = summarize_growth(frame, "rows")[OURS]
+    per_row = seconds / seconds.index
+    change = (per_row / per_row.shift() - 1).abs().max()
+    yield _at_most(
+        "change of the time a row from one number of rows to the next, worst of all",
+        change,
+        LIMITS["linearity"],
+    )
+
+
+def _at_most(claim, measured, limit):
+    return Promise(claim, measured, f"at most {limit}", bool(measured <= limit))
+
+
+def _at_least(claim, measured, limit):
+    return Promise(claim, measured, f"at least {limit}", bool(measured >= limit))
+
+
+def format_page(frame: pd.DataFrame, notes: list[str], machine: dict) -> str:
+    """Return the tables as a page of Markdown."""
+    parts = [
+        "# Benchmark",
+        describe_run(frame, machine),
+        *(f"Note: {note}" for note in notes),
+        "## One epoch on MNIST",
+        format_table(compare(frame).rename(index=LABELS).reset_index()),
+        "## Growth",
+    ]
+    for table, (_, what, network) in GROWTH.items():
+        parts += [
+            f"Seconds an epoch by {what}; {describe_growth(frame, table, network)}.",
+            format_table(format_growth(frame, table)),
+        ]
+    parts += [
+        "## bfloat16",
+        format_table(compare_precisions(frame)),
+        "## Single figures",
+        format_table(format_single_figures(frame)),
+        "## Limits",
+        format_table(format_promises(frame)),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def describe_run(frame: pd.DataFrame, machine: dict) -> str:
+    """Return what was measured, and on what."""
+    main = frame[frame["table"] == "W"].iloc[0]
+    versions = ", ".join(
+        f"{name} {version}" for name, version in machine["versions"].items() if version
+    )
+    quick = " A quick run: too short to compare by." if machine["is_quick"] else ""
+    bfloat16 = "with" if machine["bfloat16"] else "without"
+    return (
+        f"{machine['date']}: {machine['processor']}, {machine['threads']} cores and as "
+        f"many threads, {bfloat16} bfloat16; {machine['system']}; Python "
+        f"{machine['python']}; {versions}.\n\n"
+        f"MNIST, {main['n_rows']:,} images to fit and {main['n_rows'] // 4:,} to "
+        f"validate on, 784-256-10, dropout {main['dropout']}, batches of "
+        f"{main['batch_size']}, Adam, loss and accuracy of both sets after each "
+        f"epoch. Medians of {machine['repeats']} rounds, in which the contestants take "
+        "turns, each in a process of its own; the seconds of a fit are divided by its "
+        f"epochs, here {main['epochs']}. Memory is the peak above the data.{quick}"
+    )
+
+
+def describe_growth(frame: pd.DataFrame, table: str, network: str) -> str:
+    """Return what stays the same in a table of growth."""
+    if table == "rows":
+        return network
+    n_rows = frame.loc[frame["table"] == table, "n_rows"].max()
+    return f"{network}, {n_rows:,.0f} rows to fit"
+
+
+def format_growth(frame: pd.DataFrame, table: str) -> pd.DataFrame:
+    """Return a table of growth with a column of ratios."""
+    seconds = summarize_growth(frame, table)
+    ratio = seconds[OURS] / seconds["by_hand"]
+    result = seconds.rename(columns=LABELS).assign(
+        **{f"skmnist of {LABELS['by_hand']}": ratio}
+    )
+    result.index = [f"{size:,.0f}" for size in seconds.index]
+    return result.rename_axis(GROWTH[table][1]).reset_index()
+
+
+def format_single_figures(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the table of the figures that are one number each."""
+    figures = find_single_figures(frame)
+    texts = [SINGLE_FIGURES[name] for name in figures]
+    return pd.DataFrame({"figure": texts, "value": figures.values()})
+
+
+def format_promises(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the table of the limits."""
+    promises = pd.DataFrame(check_promises(frame))
+    kept = promises.pop("is_kept").map({True: "yes", False: "no"})
+    return promises.assign(kept=kept)
+
+
+def format_table(table: pd.DataFrame) -> str:
+    """Return a table in Markdown, numbers to four digits."""
+    lines = [list(map(str, table.columns)), ["---"] * len(table.columns)]
+    lines += [[format_value(value) for value in row] for row in table.to_numpy()]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def format_value(value) -> str:
+    """Return a value for a table; nothing where it is missing."""
+    if isinstance(value, str):
+        return value
+    if pd.isna(value):
+        return ""
+    if float(value).is_integer():
+        return f"{value:,.0f}"
+    return f"{value:,.1f}" if abs(value) >= 10 else f"{value:.4f}"
+
+
+def draw(frame: pd.DataFrame, machine: dict, path: Path) -> None:
+    """Draw the main table as bars, and growth as four small panels."""
+    import matplotlib as mpl
+
+    mpl.use("agg")
+    import matplotlib.pyplot as plt
+
+    with plt.rc_context({"font.size": 10, "axes.titlesize": 11}):
+        figure = plt.figure(figsize=(12, 8.4), layout="constrained")
+        upper, lower = figure.subfigures(2, 1, height_ratios=[1, 1.05])
+        draw_bars(upper.subplots(), compare(frame))
+        panels = lower.subplots(1, len(GROWTH))
+        for axes, table in zip(panels, GROWTH, strict=True):
+            draw_growth(axes, summarize_growth(frame, table), table)
+        panels[0].set_ylabel("seconds an epoch")
+        legend = panels[0].get_legend_handles_labels()
+        lower.legend(*legend, loc="outside lower center", ncols=5, frameon=False)
+        processor = f"{machine['processor']}, {machine['threads']} cores"
+        figure.suptitle(f"Fitting a 784-256-10 network to MNIST ({processor})")
+        part = path.with_name(f".{path.name}.part")
+        figure.savefig(part, dpi=DOTS_PER_INCH, format="png")
+        plt.close(figure)
+    part.replace(path)
+
+
+def draw_bars(axes, table: pd.DataFrame) -> None:
+    """Draw a bar for each contestant, its accuracy beside it, and the floor."""
+    is_bar = table.index != FLOOR
+    bars = table[is_bar]
+    seconds = bars["seconds an epoch"]
+    positions = np.arange(len(bars))[::-1]
+    axes.barh(positions, seconds, color=[LOOKS[name][0] for name in bars.index])
+    axes.set_yticks(positions, [LABELS[name] for name in bars.index])
+    columns = {
+        "of skmnist": bars["of skmnist"].map("{:.2f}".format),
+        "test accuracy": bars["test accuracy"].map("{:.3f}".format),
+    }
+    for position, value in zip(positions, seconds, strict=True):
+        axes.text(value, position, f" {value:.2f} s", va="center")
+    beside = {"transform": axes.get_yaxis_transform(), "ha": "right", "va": "center"}
+    for edge, (title, texts) in zip((0.86, 1.0), columns.items(), strict=True):
+        axes.text(edge, len(bars), title, color="0.3", **beside)
+        for position, text in zip(positions, texts, strict=True):
+            axes.text(edge, position, text, **beside)
+    if not is_bar.all():
+        floor = table.loc[FLOOR, "seconds an epoch"]
+        axes.axvline(floor, color="0.3", linestyle="--", linewidth=1)
+        axes.annotate(
+            "floor: the matrix products alone",
+            (floor, 1),
+            xycoords=("data", "axes fraction"),
+            xytext=(4, 3),
+            textcoords="offset points",
+            color="0.3",
+        )
+    ticks = axes.get_xticks()
+    axes.set_xticks(ticks[ticks <= seconds.max()])
+    axes.set_xlim(0, seconds.max() * 1.5)
+    axes.set_xlabel("seconds an epoch", loc="left")
+    axes.spines[["top", "right", "bottom"]].set_visible(False)
+    axes.tick_params(axis="y", length=0)
+
+
+def draw_growth(axes, seconds: pd.DataFrame, table: str) -> None:
+    """Draw seconds over size, both logarithmic; depth begins with 0 and is linear."""
+    from matplotlib.ticker import LogLocator, NullLocator
+
+    for name in seconds:
+        color, marker = LOOKS[name]
+        axes.plot(
+            seconds.index,
+            seconds[name],
+            color=color,
+            marker=marker,
+            markersize=5,
+            linestyle="--" if name == FLOOR else "-",
+            linewidth=2 if name == OURS else 1.2,
+            label=LABELS[name].split(":")[0].split(" (")[0],
+            zorder=3 if name == OURS else 2,
+        )
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_locator(NullLocator())
+    if table == "depths":
+        axes.set_xticks(seconds.index)
+    else:
+        axes.set_xscale("log")
+        ticks = seconds.index[:: -(-len(seconds) // 4)]
+        axes.set_xticks(ticks, [format_size(tick) for tick in ticks])
+        axes.set_xticks([], minor=True)
+    axes.set_xlabel(GROWTH[table][1])
+    axes.grid(axis="y", color="0.92")
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def format_size(size: float) -> str:
+    """Return a number that fits under a small panel."""
+    return f"{size / 1000:.0f}k" if size >= 6_000 else f"{size:.0f}"

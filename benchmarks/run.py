@@ -1,0 +1,604 @@
+"""Measure how long fitting takes: this package, its peers and the machine's floor.
+
+Run `python benchmarks/run.py`; `--quick` takes less than a minute and shows only that
+all is well. Each contestant has a process of its own, kept alive, and they take turns.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import ctypes
+import datetime
+import gc
+import importlib
+import importlib.util
+import multiprocessing
+import os
+import platform
+import resource
+import statistics
+import subprocess
+import sys
+import time
+import traceback
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import NamedTuple
+
+import joblib
+import numpy as np
+from contestants import CONTESTANTS, Setting
+
+RESULTS = Path(__file__).parent / "results"
+PACKAGES = ("skmnist", "torch", "skorch", "scikit-learn", "keras", "numpy")
+
+GROWTH_CONTESTANTS = ("skmnist", "skorch", "sklearn", "by_hand", "floor")
+BFLOAT16_CONTESTANTS = ("skmnist", "skmnist_medium")
+# What the processor says where it multiplies bfloat16 in hardware.
+BFLOAT16_FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}
+# A relative error that float32 stays far below, and bfloat16 far above.
+BFLOAT16_ERROR = 1e-4
+# Processes that are at work before we are; from here on they spoil the figures.
+BUSY_LOAD = 0.5
+
+# All load what they need in here, before anything is timed.
+WARM_UP = Setting(n_rows=1_280)
+# An epoch of few rows is too short to time alone.
+ROWS_TO_TIME = 48_000
+
+IMPORTS = {
+    "skmnist": (
+        "import skmnist\nfor name in skmnist.__all__:\n    getattr(skmnist, name)"
+    ),
+    "torch, skorch, sklearn": "import torch, skorch, sklearn",
+}
+IMPORT_TIMER = (
+    "import time\nstart = time.perf_counter()\n{statement}\n"
+    "print(time.perf_counter() - start)"
+)
+GRID_FOLDS = 3
+N_DROPOUTS_IN_GRID = 10
+
+
+# The figures of each of those who are compared.
+Figures = dict[str, dict[str, float]]
+
+
+class Mnist(NamedTuple):
+    """Images of uint8 and their labels."""
+
+    images: np.ndarray
+    labels: np.ndarray
+    test_images: np.ndarray
+    test_labels: np.ndarray
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much is measured."""
+
+    repeats: int
+    tables: dict[str, list[Setting]]
+    n_prediction_calls: dict[int, int]
+    n_candidates: int
+    grid_rows: int
+    name: str
+
+    def contestants(self, table: str, present: list[str]) -> list[str]:
+        """Return those who take part in a table."""
+        wanted = {"W": present, "bfloat16": BFLOAT16_CONTESTANTS}
+        return [
+            name for name in wanted.get(table, GROWTH_CONTESTANTS) if name in present
+        ]
+
+
+def make_full_plan() -> Plan:
+    """Return what the table in the documentation is made of."""
+    small = Setting(n_rows=24_000, epochs=2)
+    row_counts = (6_000, 12_000, 24_000, 48_000, 96_000, 240_000, 480_000)
+    tables = {
+        "W": [Setting(epochs=5)],
+        "bfloat16": [Setting(hidden_layer_sizes=(1_024, 1_024), epochs=2)],
+        "rows": [
+            Setting(n_rows=n_rows, epochs=max(1, ROWS_TO_TIME // n_rows))
+            for n_rows in row_counts
+        ],
+        "widths": [
+            replace(small, hidden_layer_sizes=(width,))
+            for width in (64, 128, 256, 512, 1_024, 2_048)
+        ],
+        "depths": [
+            replace(small, hidden_layer_sizes=(256,) * depth) for depth in range(5)
+        ],
+        "batches": [
+            replace(small, batch_size=batch_size)
+            for batch_size in (32, 64, 128, 256, 512, 1_024, 2_048)
+        ],
+    }
+    return Plan(
+        repeats=5,
+        tables=tables,
+        n_prediction_calls={10_000: 50, 1: 2_000},
+        n_candidates=100,
+        grid_rows=2_000,
+        name="benchmark",
+    )
+
+
+def make_quick_plan() -> Plan:
+    """Return the least that goes through everything."""
+    small = Setting(n_rows=6_000)
+    tables = {
+        "W": [Setting(n_rows=24_000)],
+        "bfloat16": [Setting(n_rows=6_000, hidden_layer_sizes=(1_024, 1_024))],
+        "rows": [replace(small, n_rows=n_rows) for n_rows in (6_000, 12_000)],
+        "widths": [replace(small, hidden_layer_sizes=(n,)) for n in (64, 512)],
+        "depths": [replace(small, hidden_layer_sizes=(256,) * n) for n in (0, 2)],
+        "batches": [replace(small, batch_size=n) for n in (64, 512)],
+    }
+    return Plan(
+        repeats=1,
+        tables=tables,
+        n_prediction_calls={10_000: 5, 1: 100},
+        n_candidates=10,
+        grid_rows=1_000,
+        name="quick",
+    )
+
+
+def main() -> None:
+    """Measure, and write the numbers, the tables and the picture."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="take less than a minute")
+    parser.add_argument(
+        "--repeats", type=int, help="rounds of each table, instead of the plan's"
+    )
+    parser.add_argument(
+        "--output", type=Path, default=RESULTS, help="folder to write to"
+    )
+    options = parser.parse_args()
+    plan = make_quick_plan() if options.quick else make_full_plan()
+    if options.repeats:
+        plan = replace(plan, repeats=options.repeats)
+    n_threads = joblib.cpu_count(only_physical_cores=True)
+    prepare_environment(n_threads)
+    mnist = load_mnist()
+    present, notes = find_contestants()
+    notes += find_load()
+    with start_workers(present, mnist) as workers:
+        records = measure_tables(plan, workers)
+        single, reasons = measure_single_figures(plan, workers["skmnist"])
+        product_error = workers["skmnist_medium"].ask(measure_product_error)
+    machine = describe_machine(n_threads, plan)
+    notes += [*reasons, describe_precision(machine["bfloat16"], product_error)]
+
+    # Not at the top: the contestants' processes load this file, and need no pandas.
+    import report
+
+    report.write(records + single, notes, machine, options.output, name=plan.name)
+
+
+def prepare_environment(n_threads: int) -> None:
+    """Give all contestants the same threads, on the processor."""
+    for library in ("OMP", "OPENBLAS", "MKL"):
+        os.environ[f"{library}_NUM_THREADS"] = str(n_threads)
+    os.environ["CUDA_VISIBLE_DEVICES"] = ""
+    os.environ["KERAS_BACKEND"] = "torch"
+
+
+def load_mnist() -> Mnist:
+    """Return MNIST as it is, or stop where there is none."""
+    from skmnist import fetch_mnist
+
+    try:
+        train, test = (
+            fetch_mnist(subset=name, return_X_y=True) for name in ("train", "test")
+        )
+    except OSError as error:
+        sys.exit(f"There is nothing to fit: {str(error).splitlines()[0]}")
+    return Mnist(*train, *test)
+
+
+def find_contestants() -> tuple[list[str], list[str]]:
+    """Return the contestants that are installed, and why others are left out."""
+    present, notes = [], []
+    for name, contestant in CONTESTANTS.items():
+        if importlib.util.find_spec(contestant.package):
+            present.append(name)
+        else:
+            notes.append(
+                f"{contestant.label} is left out: {contestant.package} is not "
+                "installed."
+            )
+            log(notes[-1])
+    return present, notes
+
+
+def find_load() -> list[str]:
+    """Return a warning where others are using the machine."""
+    load = os.getloadavg()[0]
+    if load <= BUSY_LOAD:
+        return []
+    warning = f"The machine was busy with {load:.1f} other processes at the start."
+    log(warning)
+    return [warning]
+
+
+def measure_tables(plan: Plan, workers: dict[str, Worker]) -> list[dict]:
+    """Let the contestants take turns at each setting of each table."""
+    records = []
+    for table, settings in plan.tables.items():
+        names = plan.contestants(table, list(workers))
+        for repeat in range(plan.repeats):
+            # The repeat is the seed, so accuracies are over so many seeds.
+            for setting in [replace(setting, seed=repeat) for setting in settings]:
+                for name in names:
+                    figures = workers[name].ask(measure_fit, name, setting)
+                    records += make_records(table, name, repeat, figures, setting)
+                    log(describe(table, repeat, plan.repeats, name, setting, figures))
+    return records
+
+
+def measure_single_figures(plan: Plan, worker: Worker) -> tuple[list[dict], list[str]]:
+    """Measure prediction, memory, a grid search and the import.
+
+    One that fails is left out with the reason, not to lose all the others.
+    """
+    jobs = {
+        **{
+            f"predict_{numbers[0]}": partial(worker.ask, measure_prediction, *numbers)
+            for numbers in plan.n_prediction_calls.items()
+        },
+        "memory_float32": partial(worker.ask, measure_memory, "float32"),
+        "memory_uint8": partial(worker.ask, measure_memory, "uint8"),
+        "import": measure_imports,
+        "grid": partial(worker.ask, measure_grid, plan.n_candidates, plan.grid_rows),
+    }
+    records, reasons = [], []
+    for table, job in jobs.items():
+        # A grid search is long, and a mean over many fits in itself.
+        repeats = 1 if table == "grid" else plan.repeats
+        try:
+            for repeat in range(repeats):
+                for name, figures in job().items():
+                    records += make_records(table, name, repeat, figures)
+                    log(f"{table} {repeat + 1}/{repeats} {name}: {figures}")
+        except RuntimeError as error:
+            reasons.append(f"{table} is left out: {str(error).splitlines()[-1]}")
+            log(reasons[-1])
+    return records, reasons
+
+
+def make_records(table, name, repeat, figures, setting=None) -> list[dict]:
+    """Return a record for each figure."""
+    values = {} if setting is None else asdict(setting)
+    if setting is not None:
+        values["hidden_layer_sizes"] = " ".join(map(str, setting.hidden_layer_sizes))
+    return [
+        {
+            "table": table,
+            "contestant": name,
+            **values,
+            "repeat": repeat,
+            "quantity": quantity,
+            "value": value,
+        }
+        for quantity, value in figures.items()
+        if value is not None
+    ]
+
+
+def describe(table, repeat, repeats, name, setting, figures) -> str:
+    """Return a line on one fit."""
+    size = {
+        "rows": f" {setting.n_rows}",
+        "widths": " ".join(f" {width}" for width in setting.hidden_layer_sizes),
+        "depths": f" {len(setting.hidden_layer_sizes)}",
+        "batches": f" {setting.batch_size}",
+    }.get(table, "")
+    accuracy = figures["test_accuracy"]
+    return (
+        f"{table}{size} {repeat + 1}/{repeats} {name}: "
+        f"{figures['seconds_per_epoch']:.3f} s an epoch"
+        + (f", test accuracy {accuracy:.4f}" if accuracy is not None else "")
+    )
+
+
+class Worker:
+    """A process of its own, kept alive, that does one job at a time."""
+
+    def __init__(self, mnist: Mnist):
+        context = multiprocessing.get_context("spawn")
+        self.pipe, far_end = context.Pipe()
+        self.process = context.Process(target=serve, args=(far_end, mnist), daemon=True)
+        self.process.start()
+        far_end.close()
+
+    def ask(self, job, *arguments):
+        """Return what a function of this file returns over there."""
+        self.send(job, *arguments)
+        return self.receive()
+
+    def send(self, job, *arguments):
+        """Hand over a job."""
+        self.pipe.send((job, arguments))
+
+    def receive(self):
+        """Wait for the result of the job."""
+        try:
+            is_done, result = self.pipe.recv()
+        except EOFError:
+            self.process.join()
+            raise RuntimeError(
+                f"A process ended with exit code {self.process.exitcode}."
+            ) from None
+        if not is_done:
+            raise RuntimeError(result)
+        return result
+
+
+@contextlib.contextmanager
+def start_workers(names: list[str], mnist: Mnist):
+    """Start and warm up a process for each contestant, and end them all."""
+    log(f"starting {len(names)} processes")
+    workers = {name: Worker(mnist) for name in names}
+    try:
+        for name, worker in workers.items():
+            worker.send(load_package, name)
+        for worker in workers.values():
+            worker.receive()
+        # One after the other: their threads would fight for the cores.
+        for name, worker in workers.items():
+            worker.ask(measure_fit, name, WARM_UP)
+        yield workers
+    finally:
+        for worker in workers.values():
+            worker.process.terminate()
+
+
+def serve(pipe, mnist: Mnist) -> None:
+    """Do jobs until the other end goes away."""
+    with contextlib.suppress(EOFError):
+        while True:
+            job, arguments = pipe.recv()
+            try:
+                pipe.send((True, job(mnist, *arguments)))
+            except Exception:
+                pipe.send((False, traceback.format_exc()))
+
+
+def load_package(mnist: Mnist, name: str) -> None:
+    """Import what takes long."""
+    importlib.import_module(CONTESTANTS[name].package)
+
+
+def measure_fit(mnist: Mnist, name: str, setting: Setting) -> dict[str, float | None]:
+    """Return the time, test accuracy and peak memory of one fit."""
+    contestant = CONTESTANTS[name]
+    data = make_data(mnist, setting)
+    before = forget_peak()
+    start = time.perf_counter()
+    model = contestant.fit(*data, setting)
+    seconds = time.perf_counter() - start
+    peak = read_peak() - before
+    del data
+    return {
+        "seconds_per_epoch": seconds / setting.epochs,
+        "test_accuracy": measure_accuracy(mnist, contestant, model),
+        "peak_bytes": peak if contestant.predict else None,
+    }
+
+
+def measure_accuracy(mnist, contestant, model) -> float | None:
+    """Return the share of test images that are taken for what they are."""
+    if contestant.predict is None:
+        return None
+    predicted = contestant.predict(model, scale(mnist.test_images))
+    return float(np.mean(predicted == mnist.test_labels))
+
+
+def measure_prediction(mnist: Mnist, n_images: int, n_calls: int) -> Figures:
+    """Return the time of `predict_proba` beside that of the bare torch module."""
+    import torch
+
+    model = CONTESTANTS["skmnist"].fit(*make_data(mnist, WARM_UP), WARM_UP)
+    module = model.module_.eval()
+    images = scale(mnist.test_images[:n_images])
+
+    def predict_bare():
+        with torch.inference_mode():
+            return module(torch.from_numpy(images)).softmax(dim=1).numpy()
+
+    rivals = {
+        "skmnist": partial(model.predict_proba, images),
+        "bare module": predict_bare,
+    }
+    seconds = {name: [] for name in rivals}
+    for _ in range(n_calls):
+        for name, predict in rivals.items():
+            start = time.perf_counter()
+            predict()
+            seconds[name].append(time.perf_counter() - start)
+    return {
+        name: {"seconds": statistics.median(values)} for name, values in seconds.items()
+    }
+
+
+def measure_memory(mnist: Mnist, dtype: str) -> Figures:
+    """Return the peak above the data, in sizes of the float32 training set."""
+    from sklearn.pipeline import make_pipeline
+
+    from skmnist import ImageScaler, MNISTMLPClassifier
+
+    model, X = MNISTMLPClassifier(max_epochs=1, random_state=0), mnist.images
+    if dtype == "uint8":
+        model = make_pipeline(ImageScaler(), model)
+    else:
+        X = scale(X)
+    before = forget_peak()
+    model.fit(X, mnist.labels)
+    n_bytes = X.size * np.dtype(np.float32).itemsize
+    return {"skmnist": {"peak_multiple": (read_peak() - before) / n_bytes}}
+
+
+def measure_grid(mnist: Mnist, n_candidates: int, n_rows: int) -> Figures:
+    """Return the share of a grid search that goes into training steps."""
+    from sklearn.model_selection import GridSearchCV
+
+    from skmnist import MNISTMLPClassifier
+
+    X, y = scale(mnist.images[:n_rows]), mnist.labels[:n_rows]
+    model = MNISTMLPClassifier(random_state=0)
+    grid = {
+        "learning_rate": np.geomspace(1e-4, 1e-2, n_candidates // N_DROPOUTS_IN_GRID),
+        "dropout": np.linspace(0, 0.6, N_DROPOUTS_IN_GRID),
+    }
+    search = GridSearchCV(model, grid, cv=GRID_FOLDS)
+    with time_training(type(model.fit(X, y).net_)) as durations:
+        start = time.perf_counter()
+        search.fit(X, y)
+        seconds = time.perf_counter() - start
+    share = sum(durations) / seconds
+    return {"skmnist": {"seconds": seconds, "training_share": share}}
+
+
+@contextlib.contextmanager
+def time_training(net_class):
+    """Collect the seconds of the training part of each epoch of a skorch net."""
+    original = net_class.run_single_epoch
+    durations = []
+
+    def run_single_epoch(net, iterator, training, *args, **kwargs):
+        start = time.perf_counter()
+        result = original(net, iterator, training, *args, **kwargs)
+        if training:
+            durations.append(time.perf_counter() - start)
+        return result
+
+    net_class.run_single_epoch = run_single_epoch
+    try:
+        yield durations
+    finally:
+        net_class.run_single_epoch = original
+
+
+def measure_product_error(mnist: Mnist) -> float:
+    """Return the relative error of a matrix product under "medium" precision."""
+    import torch
+
+    torch.set_float32_matmul_precision("medium")
+    images = torch.from_numpy(scale(mnist.images[:128]))
+    weight = torch.randn(256, images.shape[1])
+    exact = images.double() @ weight.double().T
+    return float((images @ weight.T - exact).norm() / exact.norm())
+
+
+def measure_imports() -> Figures:
+    """Return the time to import in a new process."""
+    return {
+        name: {"seconds": time_import(statement)} for name, statement in IMPORTS.items()
+    }
+
+
+def time_import(statement: str) -> float:
+    """Run a statement in a new process and return its seconds."""
+    program = IMPORT_TIMER.format(statement=statement)
+    answer = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    if answer.returncode != 0:
+        raise RuntimeError(answer.stderr.strip())
+    return float(answer.stdout)
+
+
+def make_data(mnist: Mnist, setting: Setting) -> tuple[np.ndarray, ...]:
+    """Return images and labels to fit, and to validate on; MNIST again and again."""
+    rows = np.arange(setting.n_rows + setting.n_valid) % len(mnist.labels)
+    X, y = scale(mnist.images[rows]), mnist.labels[rows]
+    n_rows = setting.n_rows
+    return X[:n_rows], y[:n_rows], X[n_rows:], y[n_rows:]
+
+
+def scale(images: np.ndarray) -> np.ndarray:
+    """Return float32 images in [0, 1]."""
+    return np.divide(images, np.float32(255), dtype=np.float32)
+
+
+def forget_peak() -> int:
+    """Return the resident bytes of now, from which the peak is counted."""
+    gc.collect()
+    with contextlib.suppress(AttributeError, OSError):
+        # Memory that a fit before has left free would hide what this one takes.
+        ctypes.CDLL(None).malloc_trim(0)
+    with contextlib.suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
+    return read_peak()
+
+
+def read_peak() -> int:
+    """Return the most bytes that were resident since they were last forgotten."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def describe_machine(n_threads: int, plan: Plan) -> dict:
+    """Return what the figures depend on."""
+    name, flags = read_processor()
+    return {
+        "processor": name,
+        "threads": n_threads,
+        "bfloat16": bool(BFLOAT16_FLAGS & flags),
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "versions": {name: find_version(name) for name in PACKAGES},
+        "date": datetime.date.today().isoformat(),
+        "repeats": plan.repeats,
+        "is_quick": plan.name == "quick",
+    }
+
+
+def describe_precision(has_bfloat16: bool, product_error: float) -> str:
+    """Return what "medium" precision means here: torch may use bfloat16, or not."""
+    processor = "has" if has_bfloat16 else "has no"
+    used = "bfloat16" if product_error > BFLOAT16_ERROR else "float32 all the same"
+    return (
+        f'The processor {processor} bfloat16. Under "medium" precision torch '
+        f"multiplied in {used}: a product was off by {product_error:.1e} of its size."
+    )
+
+
+def read_processor() -> tuple[str, set[str]]:
+    """Return the name of the processor and what it can do."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine(), set()
+    fields = dict(line.replace("\t", "").split(":", 1) for line in lines if ":" in line)
+    name = fields.get("model name", platform.machine()).strip()
+    return name, set(fields.get("flags", fields.get("Features", "")).split())
+
+
+def find_version(package: str) -> str | None:
+    """Return the version of an installed package."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return getattr(sys.modules.get(package), "__version__", None)
+
+
+def log(message: str) -> None:
+    """Say how far things are."""
+    print(f"{time.perf_counter() - STARTED:7.1f} s  {message}", file=sys.stderr)
+
+
+STARTED = time.perf_counter()
+
+if __name__ == "__main__":
+    main()
