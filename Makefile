@@ -19,8 +19,9 @@ lint: .venv/lint  ## Check style and format
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-docs: .venv/docs  ## Build the documentation into docs/_build/html
+docs: .venv/docs  ## Build the documentation into docs/_build/html, and test it
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
+	$(BIN)/python -m pytest -q tests/test_docs.py
 
 benchmark: .venv/benchmark  ## Time the package against others (20 minutes on two cores)
 	$(BIN)/python benchmarks/run.py
@@ -47,7 +48,7 @@ clean:  ## Remove the environment and all that was made
 	touch $@
 
 .venv/docs: .venv/pip pyproject.toml constraints.txt
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[docs]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[docs,test]'
 	touch $@
 
 .venv/benchmark: .venv/pip pyproject.toml constraints.txt

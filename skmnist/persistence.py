@@ -176,7 +176,17 @@ def load_model(path: str | os.PathLike) -> Any:
 
     See Also
     --------
-    save_model : Writes the file, with an example.
+    save_model : Writes the file.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from skmnist import MNISTMLPClassifier, load_model, save_model
+    >>> model = MNISTMLPClassifier((16, 8), activation="tanh")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_model(model, f"{folder}/model.skmnist")
+    ...     load_model(f"{folder}/model.skmnist")
+    MNISTMLPClassifier(activation='tanh', hidden_layer_sizes=(16, 8))
     """
     _require_skops()
     content = _read(Path(path))

@@ -30,12 +30,12 @@ NOT_RUNNABLE = {"fetch_mnist"}
 FIND_WHAT_IS_CUT_OFF = """() => {
     const scrolls = element => /auto|scroll/.test(getComputedStyle(element).overflowX);
     const isHeld = element => {
-        for (let e = element; e && e !== document.body; e = e.parentElement)
+        for (let e = element; e && e.tagName !== "ARTICLE"; e = e.parentElement)
             if (scrolls(e)) return true;
         return false;
     };
     const elements = document.querySelectorAll(
-        "main :is(h1, h2, h3, p, li, dt, dd, pre, img, table)"
+        "article :is(h1, h2, h3, p, li, dt, dd, pre, img, table)"
     );
     return [...elements].filter(element => {
         const { right, width } = element.getBoundingClientRect();
@@ -94,7 +94,7 @@ def test_a_script_that_is_only_shown_runs(script, few_images, capsys):
     if "dask" in script.read_text():
         pytest.importorskip("distributed")
     runpy.run_path(str(script), run_name="__main__")
-    assert "accuracy" in capsys.readouterr().out
+    assert capsys.readouterr().out
 
 
 def test_every_public_name_has_an_example_that_runs():
@@ -104,6 +104,7 @@ def test_every_public_name_has_an_example_that_runs():
         for name in skmnist.__all__
         if not any(
             doctest.SKIP not in example.options
+            and not example.source.startswith(("from ", "import "))
             for test in finder.find(getattr(skmnist, name), name)
             for example in test.examples
         )
@@ -137,7 +138,7 @@ def test_every_public_name_has_a_page(site, name):
 
 
 def test_all_links_and_images_of_the_pages_are_there(site):
-    documents = {path: _read_html(path) for path in site.rglob("*.html")}
+    documents = _read_site(site)
     broken = [
         f"{path.relative_to(site)}: {link}"
         for path, document in documents.items()
@@ -150,8 +151,8 @@ def test_all_links_and_images_of_the_pages_are_there(site):
 def test_the_pages_load_nothing_from_elsewhere(site):
     elsewhere = {
         resource
-        for path in site.rglob("*.html")
-        for resource in _read_html(path).resources
+        for document in _read_site(site).values()
+        for resource in document.resources
         if urlsplit(resource).netloc
     }
     assert elsewhere == set()
@@ -198,10 +199,12 @@ class _Document(HTMLParser):
                 self.resources.add(link)
 
 
-def _read_html(path):
-    document = _Document()
-    document.feed(path.read_text(encoding="utf-8"))
-    return document
+def _read_site(site):
+    documents = {}
+    for path in set(site.rglob("*.html")) - set(site.glob("_static/**/*.html")):
+        documents[path] = _Document()
+        documents[path].feed(path.read_text(encoding="utf-8"))
+    return documents
 
 
 def _leads_somewhere(path, link, documents):

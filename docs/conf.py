@@ -1,0 +1,95 @@
+"""The settings of Sphinx: `make docs` builds the pages into docs/_build/html."""
+
+import warnings
+from pathlib import Path
+
+import matplotlib
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+from sphinx_gallery.sorting import ExplicitOrder
+
+import skmnist
+
+matplotlib.use("agg")
+# Their pages would show it, and there is nothing that a reader could do.
+warnings.filterwarnings("ignore", message=".*FigureCanvasAgg is non-interactive.*")
+
+project = "skmnist"
+author = "The skmnist developers"
+project_copyright = author
+version = release = skmnist.__version__
+
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.intersphinx",
+    "numpydoc",
+    "sphinx_gallery.gen_gallery",
+    "sphinx_copybutton",
+    "sphinx_design",
+    "myst_parser",  # the changelog is Markdown
+]
+exclude_patterns = ["_build", "examples", "_speed_table.rst", "**.md"]
+templates_path = ["_templates"]
+default_role = "code"
+nitpicky = True
+
+# The few names of others that we link to; nothing is asked from the network.
+intersphinx_mapping = {
+    "sklearn": ("https://scikit-learn.org/stable/", "inventories/sklearn.txt"),
+    "skorch": ("https://skorch.readthedocs.io/en/stable/", "inventories/skorch.txt"),
+    "torch": ("https://docs.pytorch.org/docs/stable/", "inventories/torch.txt"),
+    "matplotlib": ("https://matplotlib.org/stable/", "inventories/matplotlib.txt"),
+    "python": ("https://docs.python.org/3/", "inventories/python.txt"),
+}
+
+autodoc_typehints = "none"
+autodoc_member_order = "bysource"
+toc_object_entries_show_parents = "hide"
+numpydoc_show_class_members = False
+
+copybutton_exclude = ".linenos, .gp, .go"
+
+sphinx_gallery_conf = {
+    "examples_dirs": "examples",
+    "gallery_dirs": "auto_examples",
+    "filename_pattern": r"/plot_",
+    "within_subsection_order": ExplicitOrder(
+        [
+            "plot_lecture.py",
+            "plot_mistakes.py",
+            "plot_hidden_units.py",
+            "plot_accuracy.py",
+            "plot_learning_rate.py",
+            "plot_early_stopping.py",
+            "plot_grid_search.py",
+            "plot_learning_curves_of_a_search.py",
+            "plot_calibration.py",
+            "plot_save_and_load.py",
+            "*",
+        ]
+    ),
+    "backreferences_dir": "generated/backreferences",
+    "doc_module": ("skmnist",),
+    "abort_on_example_error": True,
+    "write_computation_times": False,
+    "show_signature": False,
+    "download_all_examples": False,
+    "default_thumb_file": str(Path(__file__).parent / "_static" / "script.svg"),
+}
+
+html_theme = "pydata_sphinx_theme"
+html_title = "skmnist"
+html_static_path = ["_static"]
+html_css_files = ["custom.css"]
+html_show_sourcelink = False
+html_copy_source = False
+html_context = {"default_mode": "auto"}
+html_sidebars = {"install": [], "getting_started": [], "changelog": []}
+html_theme_options = {
+    "navbar_align": "left",
+    "header_links_before_dropdown": 7,
+    "show_toc_level": 2,
+    "footer_start": ["copyright"],
+    "footer_end": [],
+    "secondary_sidebar_items": {"**": ["page-toc"]},
+}

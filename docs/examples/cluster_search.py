@@ -1,0 +1,47 @@
+"""
+Grid search on a cluster
+========================
+
+A search that is too large for one machine runs on a Dask cluster, with one line around
+it. Needed on every machine: ``pip install 'skmnist[distributed]'``. This script is
+shown here, but not run.
+"""
+
+from distributed import Client
+from joblib import parallel_config
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+
+from skmnist import ImageScaler, MNISTMLPClassifier, fetch_mnist
+from skmnist.distributed import DaskBackend
+
+if __name__ == "__main__":  # workers that are processes import this file
+    X, y = fetch_mnist(return_X_y=True)
+    search = GridSearchCV(
+        make_pipeline(
+            ImageScaler(), MNISTMLPClassifier(validation_split=None, random_state=0)
+        ),
+        {
+            "mnistmlpclassifier__hidden_layer_sizes": [256, 512, (512, 512)],
+            "mnistmlpclassifier__dropout": [0.2, 0.5],
+            "mnistmlpclassifier__learning_rate": [3e-4, 1e-3],
+        },
+        cv=3,
+        verbose=1,
+    )
+
+    # Client("scheduler:8786") for a cluster that is there. Without an address Dask
+    # starts workers on this machine: here one process for each core.
+    with (
+        Client(threads_per_worker=1) as client,
+        parallel_config(DaskBackend(client)),
+    ):
+        search.fit(X, y)
+
+    print(search.best_params_)
+    print(f"cross-validated accuracy: {search.best_score_:.4f}")
+
+# %%
+# The scores are those of the same search without the cluster. A worker that dies takes
+# only its own work with it, which another one does again; with joblib's own
+# ``parallel_config("dask")`` the whole search may be lost.

@@ -1,0 +1,107 @@
+"""
+Cross-validation with calibration
+=================================
+
+A network trained long without dropout is too sure of itself: its probabilities promise
+more than its accuracy keeps. Cross-validation shows it, and
+:class:`~sklearn.calibration.CalibratedClassifierCV` mends it.
+"""
+
+# %%
+# A part of the training images, so that all folds together take seconds:
+
+from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
+
+from skmnist import fetch_mnist
+
+try:
+    X, y = fetch_mnist(subset="all", return_X_y=True, download_if_missing=False)
+    data = "MNIST"
+except OSError:
+    X, y = load_digits(return_X_y=True)
+    data = "scikit-learn's digits"
+X_train, X_test, y_train, y_test = train_test_split(
+    X, y, test_size=1 / 7, shuffle=False
+)
+X_train, y_train = X_train[:6000], y_train[:6000]
+print(f"{data}: {len(X_train):,} images to train on, {len(X_test):,} to test on")
+
+# %%
+# Three models
+# ------------
+# One as it is, one calibrated by temperature scaling (all logits are divided by one
+# number, learned on held-out folds), and one with dropout.
+
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.pipeline import make_pipeline
+
+from skmnist import ImageScaler, MNISTMLPClassifier
+
+
+def make_model(dropout):
+    return make_pipeline(
+        ImageScaler(max_intensity=X.max()),
+        MNISTMLPClassifier(
+            dropout=dropout, max_epochs=30, validation_split=None, random_state=0
+        ),
+    )
+
+
+models = {
+    "no dropout": make_model(dropout=0),
+    "no dropout, calibrated": CalibratedClassifierCV(
+        make_model(dropout=0), method="temperature", cv=3, ensemble=False
+    ),
+    "dropout": make_model(dropout=0.5),
+}
+
+# %%
+# Cross-validation
+# ----------------
+# The log loss punishes wrong certainty; the accuracy does not see it.
+
+import pandas as pd
+from sklearn.model_selection import cross_validate
+
+scores = {
+    name: cross_validate(
+        model,
+        X_train,
+        y_train,
+        scoring={"accuracy": "accuracy", "log loss": "neg_log_loss"},
+        cv=3,
+        n_jobs=2,
+    )
+    for name, model in models.items()
+}
+pd.DataFrame(
+    {
+        name: {
+            "accuracy": score["test_accuracy"].mean(),
+            "log loss": -score["test_log loss"].mean(),
+        }
+        for name, score in scores.items()
+    }
+).T.round(4)
+
+# %%
+# Is it right as often as it says?
+# --------------------------------
+# For each test image: the probability of the predicted digit, and whether it was right.
+# On the diagonal the two agree; below it a model promises too much.
+
+import matplotlib.pyplot as plt
+from sklearn.calibration import CalibrationDisplay
+
+fig, ax = plt.subplots(layout="constrained")
+for name, model in models.items():
+    model.fit(X_train, y_train)
+    probability = model.predict_proba(X_test).max(axis=1)
+    is_right = model.predict(X_test) == y_test
+    CalibrationDisplay.from_predictions(
+        is_right, probability, n_bins=8, strategy="quantile", name=name, ax=ax
+    )
+ax.set(xlabel="Probability of the predicted digit", ylabel="Share that was right")
+ax.set(xlim=(0.5, 1.02), ylim=(0.5, 1.02))
+plt.show()

@@ -1,0 +1,82 @@
+"""
+Early stopping with a validation set in a pipeline
+==================================================
+
+``early_stopping=True`` stops when the validation loss no longer improves, and goes back
+to the weights of the best epoch. The validation set may be a random part of the
+training images, or images of your own. Inside a pipeline these must be scaled as the
+training images are; with ``transform_input`` the pipeline does so.
+"""
+
+# %%
+# Images to train, to validate and to test on:
+
+from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
+
+from skmnist import fetch_mnist
+
+try:
+    X, y = fetch_mnist(subset="all", return_X_y=True, download_if_missing=False)
+    data = "MNIST"
+except OSError:
+    X, y = load_digits(return_X_y=True)
+    data = "scikit-learn's digits"
+X_train, X_test, y_train, y_test = train_test_split(
+    X, y, test_size=1 / 7, shuffle=False
+)
+X_train, X_val, y_train, y_val = train_test_split(
+    X_train, y_train, test_size=0.2, stratify=y_train, random_state=0
+)
+print(f"{data}: {len(X_train):,} to train, {len(X_val):,} to validate on")
+
+# %%
+# The pipeline
+# ------------
+# With metadata routing on, the classifier asks for ``X_val`` and ``y_val``, and the
+# pipeline is told to transform ``X_val`` on the way. The raw images go in.
+
+from sklearn import config_context
+from sklearn.pipeline import make_pipeline
+
+from skmnist import ImageScaler, MNISTMLPClassifier
+
+with config_context(enable_metadata_routing=True):
+    classifier = MNISTMLPClassifier(
+        dropout=0, max_epochs=100, early_stopping=True, patience=3, random_state=0
+    )
+    model = make_pipeline(
+        ImageScaler(max_intensity=X.max()),
+        classifier.set_fit_request(X_val=True, y_val=True),
+        transform_input=["X_val"],
+    )
+    model.fit(X_train, y_train, X_val=X_val, y_val=y_val)
+
+classifier = model[-1]
+print(f"stopped after epoch {classifier.n_iter_}, best epoch {classifier.best_epoch_}")
+
+# %%
+# What happened
+# -------------
+# The training loss goes on falling after the validation loss has begun to rise: from
+# the star on the network learns its images by heart.
+
+import matplotlib.pyplot as plt
+
+from skmnist import HistoryDisplay
+
+HistoryDisplay.from_estimator(model)
+plt.show()
+
+# %%
+# The fitted model has the weights of the best epoch:
+
+from skmnist import evaluate
+
+print(f"least validation loss: {classifier.history_['valid_loss'].min():.5f}")
+print(f"that of the model:     {evaluate(model, X_val, y_val)['loss']:.5f}")
+print(f"test accuracy: {model.score(X_test, y_test):.4f}")
+
+# %%
+# Where any part of the training images will do, none of this is needed:
+# ``MNISTMLPClassifier(early_stopping=True)`` holds out a fifth of them by itself.

@@ -1,0 +1,82 @@
+"""
+What the hidden units see
+=========================
+
+Each unit of the first layer has a weight for each pixel: an image of what it looks for.
+The gradient of a class's logit over the pixels tells in turn what speaks for that class
+in one image.
+"""
+
+# %%
+# A fitted model
+# --------------
+
+from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
+from sklearn.pipeline import make_pipeline
+
+from skmnist import ImageScaler, MNISTMLPClassifier, fetch_mnist
+
+try:
+    X, y = fetch_mnist(subset="all", return_X_y=True, download_if_missing=False)
+    data = "MNIST"
+except OSError:
+    X, y = load_digits(return_X_y=True)
+    data = "scikit-learn's digits"
+X_train, X_test, y_train, y_test = train_test_split(
+    X, y, test_size=1 / 7, shuffle=False
+)
+
+model = make_pipeline(
+    ImageScaler(max_intensity=X.max()),
+    MNISTMLPClassifier(
+        optimizer="adamw", optimizer_params={"weight_decay": 0.1}, random_state=0
+    ),
+)
+model.fit(X_train, y_train)
+print(f"{data}, test accuracy {model.score(X_test, y_test):.4f}")
+
+# %%
+# The first layer
+# ---------------
+# Ink where the weights are red excites the unit, ink where they are blue inhibits it.
+# The units with the largest weights come first.
+
+import matplotlib.pyplot as plt
+
+from skmnist import ImageGridDisplay
+
+ImageGridDisplay.from_hidden_units(model)
+plt.show()
+
+# %%
+# A linear model for comparison
+# -----------------------------
+# Without a hidden layer each "unit" is a class, and its weights are a blurred template
+# of the digit.
+
+linear = make_pipeline(
+    ImageScaler(max_intensity=X.max()),
+    MNISTMLPClassifier(
+        (), optimizer="adamw", optimizer_params={"weight_decay": 0.1}, random_state=0
+    ),
+)
+linear.fit(X_train, y_train)
+print(f"test accuracy {linear.score(X_test, y_test):.4f}")
+ImageGridDisplay.from_hidden_units(linear)
+plt.show()
+
+# %%
+# Saliency
+# --------
+# More ink where a pixel is red raises the logit of the predicted class, more ink where
+# it is blue lowers it.
+
+ImageGridDisplay.from_saliency(model, X_test[:10])
+plt.show()
+
+# %%
+# The same images, and what would make each of them more of an 8:
+
+ImageGridDisplay.from_saliency(model, X_test[:10], target=8)
+plt.show()

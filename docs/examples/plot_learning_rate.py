@@ -1,0 +1,108 @@
+"""
+Learning-rate schedules
+=======================
+
+Any callback of skorch goes into ``callbacks``. Its
+:class:`~skorch.callbacks.LRScheduler` brings PyTorch's schedules of the learning rate,
+stepped after each epoch or after each batch.
+"""
+
+# %%
+# A part of the training images:
+
+from sklearn.datasets import load_digits
+
+from skmnist import fetch_mnist
+
+try:
+    X, y = fetch_mnist(return_X_y=True, download_if_missing=False)
+    data = "MNIST"
+except OSError:
+    X, y = load_digits(return_X_y=True)
+    data = "scikit-learn's digits"
+X, y = X[:12_000], y[:12_000]
+print(f"{data}: {len(X):,} images")
+
+# %%
+# Four schedules
+# --------------
+# A schedule that is stepped after each batch has to know how many steps there will be:
+# the images to train on, a fifth less than all, in batches of 128, for 15 epochs.
+
+import math
+
+from skorch.callbacks import LRScheduler
+from torch.optim.lr_scheduler import OneCycleLR
+
+n_epochs, learning_rate = 15, 1e-2
+steps_per_epoch = math.ceil(0.8 * len(X) / 128)
+
+schedules = {
+    "constant": None,
+    "steps": LRScheduler("StepLR", step_size=5, gamma=0.3),
+    "cosine": LRScheduler("CosineAnnealingLR", T_max=n_epochs),
+    "one cycle": LRScheduler(
+        OneCycleLR,
+        max_lr=learning_rate,
+        total_steps=n_epochs * steps_per_epoch,
+        step_every="batch",
+    ),
+}
+
+# %%
+# A schedule can be simulated before anything is trained:
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+fig, ax = plt.subplots(figsize=(6.4, 3), layout="constrained")
+ax.plot([0, n_epochs], [learning_rate, learning_rate], label="constant")
+for name in ("steps", "cosine", "one cycle"):
+    n_steps = n_epochs * (steps_per_epoch if name == "one cycle" else 1)
+    rates = schedules[name].simulate(n_steps, initial_lr=learning_rate)
+    ax.step(np.linspace(0, n_epochs, n_steps), rates, where="post", label=name)
+ax.set(xlabel="Epoch", ylabel="Learning rate")
+ax.legend()
+plt.show()
+
+# %%
+# The same network with each
+# --------------------------
+
+from sklearn.pipeline import make_pipeline
+
+from skmnist import ImageScaler, MNISTMLPClassifier
+
+histories = {}
+for name, schedule in schedules.items():
+    model = make_pipeline(
+        ImageScaler(max_intensity=X.max()),
+        MNISTMLPClassifier(
+            max_epochs=n_epochs,
+            learning_rate=learning_rate,
+            callbacks=None if schedule is None else [schedule],
+            random_state=0,
+        ),
+    )
+    histories[name] = model.fit(X, y)[-1].history_
+
+# %%
+# What they do to the training
+# ----------------------------
+# This rate is quick, but too large to stay with: on MNIST the constant one ends with
+# the highest loss, while those that fall let the weights come to rest.
+
+from skmnist import HistoryDisplay
+
+validation = ["epoch", "valid_loss", "valid_accuracy"]
+HistoryDisplay.from_history(
+    {name: history[validation] for name, history in histories.items()}
+)
+plt.show()
+
+# %%
+
+import pandas as pd
+
+last = {name: history.iloc[-1] for name, history in histories.items()}
+pd.DataFrame(last).T[["train_loss", "valid_loss", "valid_accuracy"]].round(4)

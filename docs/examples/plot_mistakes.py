@@ -1,0 +1,79 @@
+"""
+The mistakes of a classifier
+============================
+
+A test accuracy says how often a classifier is wrong. This example shows where: which
+digits it takes for which, how sure it was, and what the images look like.
+"""
+
+# %%
+# A model to judge
+# ----------------
+
+from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
+from sklearn.pipeline import make_pipeline
+
+from skmnist import ImageScaler, MNISTMLPClassifier, evaluate, fetch_mnist
+
+try:
+    X, y = fetch_mnist(subset="all", return_X_y=True, download_if_missing=False)
+    data = "MNIST"
+except OSError:
+    X, y = load_digits(return_X_y=True)
+    data = "scikit-learn's digits"
+X_train, X_test, y_train, y_test = train_test_split(
+    X, y, test_size=1 / 7, shuffle=False
+)
+
+model = make_pipeline(
+    ImageScaler(max_intensity=X.max()), MNISTMLPClassifier(random_state=0)
+)
+model.fit(X_train, y_train)
+print(f"{data}, {len(X_test):,} test images")
+evaluate(model, X_test, y_test).round(4)
+
+# %%
+# Which digits are taken for which
+# --------------------------------
+# The diagonal of a confusion matrix is so large that the rest pales. With the right
+# answers weighted zero, the colours show the mistakes.
+
+import matplotlib.pyplot as plt
+from sklearn.metrics import ConfusionMatrixDisplay
+
+y_pred = model.predict(X_test)
+ConfusionMatrixDisplay.from_predictions(
+    y_test, y_pred, sample_weight=y_pred != y_test, values_format=".0f", cmap="Blues"
+)
+plt.show()
+
+# %%
+# How sure it was
+# ---------------
+# :func:`skmnist.misclassified` gives a table of the mistakes: the row of the image, the
+# probability of the wrong label, and by how much that exceeds the right label's.
+
+from skmnist import misclassified
+
+mistakes = misclassified(model, X_test, y_test)
+mistakes.head().round(3)
+
+# %%
+# What they look like
+# -------------------
+# The mistakes it was most sure of come first. Some a person would make as well.
+
+from skmnist import ImageGridDisplay
+
+ImageGridDisplay.from_misclassified(model, X_test, y_test, n_images=15)
+plt.show()
+
+# %%
+# The most frequent mistake on its own:
+
+true, predicted = mistakes.value_counts(["true", "predicted"]).index[0]
+ImageGridDisplay.from_misclassified(
+    model, X_test, y_test, true=true, predicted=predicted, n_images=10
+)
+plt.show()
