@@ -140,7 +140,7 @@ class MNISTMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         The labels.
     n_features_in_ : int
         The number of pixels of an image.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         The names of the pixels; only where `X` has feature names that are all strings.
     n_iter_ : int
         The number of epochs run.

@@ -53,7 +53,7 @@ class ImageScaler(
     ----------
     n_features_in_ : int
         The number of pixels of an image.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         The names of the pixels; only where `X` has feature names that are all strings.
 
     See Also
@@ -122,7 +122,7 @@ class ImageScaler(
         Returns
         -------
         X_scaled : ndarray of float32, shape (n_samples, n_pixels) or \
-                (n_samples, *output_shape)
+                `(n_samples, *output_shape)`
             The scaled images.
         """
         check_is_fitted(self)
