@@ -28,7 +28,8 @@ extensions = [
     "sphinx_design",
     "myst_parser",  # the changelog is Markdown
 ]
-exclude_patterns = ["_build", "examples", "_speed_table.rst", "**.md"]
+exclude_patterns = ["_build", "examples", "**.md"]
+suppress_warnings = ["myst.header"]  # the speed table is a part of a page
 templates_path = ["_templates"]
 default_role = "code"
 nitpicky = True
