@@ -512,7 +512,7 @@ class MNISTMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         net = ImageNet(
             MLP,
             module__n_features=self.n_features_in_,
-            module__hidden_layer_sizes=_as_sizes(built_with["hidden_layer_sizes"]),
+            module__hidden_layer_sizes=as_sizes(built_with["hidden_layer_sizes"]),
             module__n_classes=len(self.classes_),
             module__activation=built_with["activation"],
             module__dropout=built_with["dropout"],
@@ -741,7 +741,8 @@ def _float_types(device):
     return (np.float32, np.float64) if has_float64 else np.float32
 
 
-def _as_sizes(hidden_layer_sizes):
+def as_sizes(hidden_layer_sizes: int | tuple[int, ...]) -> tuple[int, ...]:
+    """Return `hidden_layer_sizes`, an int or a tuple, as a tuple of ints."""
     return tuple(int(size) for size in np.atleast_1d(hidden_layer_sizes))
 
 
@@ -845,7 +846,7 @@ def _check_net_state(estimator, state):
         _check_parameter(name, built_with[name])
     sizes = (
         estimator.n_features_in_,
-        *_as_sizes(built_with["hidden_layer_sizes"]),
+        *as_sizes(built_with["hidden_layer_sizes"]),
         len(estimator.classes_),
     )
     shapes = [

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
-import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -224,6 +222,7 @@ def write_results(model: Any, images: Images, output: Path) -> list[Path]:
     from sklearn.metrics import ConfusionMatrixDisplay
 
     from skmnist import HistoryDisplay, ImageGridDisplay
+    from skmnist.persistence import whole_file
 
     X_test, y_test = images.X_test, images.y_test
     history = model[-1].history_
@@ -247,7 +246,7 @@ def write_results(model: Any, images: Images, output: Path) -> list[Path]:
         "misclassified.png": save(mistakes),
     }
     for name, write in writers.items():
-        with _whole_file(output / name) as path:
+        with whole_file(output / name) as path:
             write(path)
     return [output / name for name in writers]
 
@@ -291,16 +290,6 @@ def _load_digits():
         max_intensity=16.0,
         class_names=[str(name) for name in digits.target_names],
     )
-
-
-@contextlib.contextmanager
-def _whole_file(path):
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        yield part
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 class _Collect(argparse.Action):

@@ -292,7 +292,7 @@ def _predict(estimator, X, y):
 
 
 def _layers(classifier, n_features, n_classes):
-    from skmnist.classifier import MNISTMLPClassifier
+    from skmnist.classifier import MNISTMLPClassifier, as_sizes
     from skmnist.module import MLP
 
     if hasattr(classifier, "module_"):
@@ -303,7 +303,7 @@ def _layers(classifier, n_features, n_classes):
                 "This MNISTMLPClassifier is not fitted yet; fit it, or give n_features "
                 "and n_classes."
             )
-        sizes = np.atleast_1d(classifier.hidden_layer_sizes).astype(int)
+        sizes = as_sizes(classifier.hidden_layer_sizes)
         return _module_layers(
             MLP(n_features, sizes, n_classes, classifier.activation, classifier.dropout)
         )

@@ -137,11 +137,9 @@ class ImageNet(NeuralNetClassifier):
     @property
     def _default_callbacks(self):
         callbacks = [("epoch_timer", EpochTimer())]
-        return (
-            [*callbacks, ("print_log", EpochLog(keys_ignored="rng"))]
-            if self.verbose
-            else callbacks
-        )
+        if self.verbose:
+            callbacks.append(("print_log", EpochLog(keys_ignored="rng")))
+        return callbacks
 
     def train(self, dataset, epochs: int):
         """Train for some epochs, or until a callback or Ctrl-C stops it.
@@ -163,7 +161,7 @@ class ImageNet(NeuralNetClassifier):
         n_earlier = len(self.history)
         self.notify("on_train_begin", **whole)
         if len(self.history) > n_earlier:  # by skorch's LoadInitState
-            self.rng.bit_generator.state = _to_rng_state(self.history[-1, "rng"])
+            self._restore_rng()
             epochs -= len(self.history) - n_earlier
         try:
             with torch_threads.shared():
@@ -253,7 +251,7 @@ class ImageNet(NeuralNetClassifier):
         self.history.clear()
         self.history.extend(dict(epoch) for epoch in state["history"])
         if self.history:
-            self.rng.bit_generator.state = _to_rng_state(self.history[-1, "rng"])
+            self._restore_rng()
 
     def check_data(self, X, y=None):
         """Do nothing: the classifier has checked the data."""
@@ -345,7 +343,14 @@ class ImageNet(NeuralNetClassifier):
         # In the history, as skorch's Checkpoint keeps that; the last one is enough.
         for epoch in self.history[-2:]:
             epoch.pop("rng", None)
-        self.history.record("rng", _from_rng_state(self.rng.bit_generator.state))
+        state = self.rng.bit_generator.state
+        words = state["state"]["state"].tolist()  # plain, for JSON
+        self.history.record("rng", {**state, "state": {"state": words}})
+
+    def _restore_rng(self):
+        state = self.history[-1, "rng"]
+        words = np.array(state["state"]["state"], dtype=np.uint64)
+        self.rng.bit_generator.state = {**state, "state": {"state": words}}
 
     def _record_batch(self, prefix, loss, n_rows):
         self.history.record_batch(f"{prefix}_loss", loss.item())
@@ -519,15 +524,6 @@ def _is_raised_by_statement(error):
         traceback = traceback.tb_next
     instruction = traceback.tb_frame.f_code.co_code[traceback.tb_lasti]
     return instruction == dis.opmap["RAISE_VARARGS"]
-
-
-def _from_rng_state(state):
-    return {**state, "state": {"state": state["state"]["state"].tolist()}}
-
-
-def _to_rng_state(state):
-    words = np.array(state["state"]["state"], dtype=np.uint64)
-    return {**state, "state": {"state": words}}
 
 
 def _map_tensors(function, tree):

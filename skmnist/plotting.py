@@ -180,18 +180,21 @@ class HistoryDisplay:
         self.ax_ = _make_axes(ax, (len(metrics), 1), size, sharex=True)[:, 0]
         self.figure_ = self.ax_[0].figure
         self.lines_ = {}
+        styles = _run_styles(self.histories)
         for metric, metric_ax in zip(metrics, self.ax_, strict=True):
             for name in self.histories:
-                self._plot_run(name, metric, metric_ax, line_kw or {}, best_kw or {})
+                self._plot_run(
+                    name, metric, metric_ax, styles[name], line_kw or {}, best_kw or {}
+                )
             metric_ax.set_ylabel(metric.replace("_", " ").capitalize())
             metric_ax.grid(alpha=0.3)
         self.ax_[-1].set_xlabel("Epoch")
         self.ax_[-1].xaxis.get_major_locator().set_params(integer=True)
-        self._add_legend()
+        self._add_legend(styles)
         return self
 
-    def _plot_run(self, name, metric, ax, line_kw, best_kw):
-        history, styles = self.histories[name], self._styles(name)
+    def _plot_run(self, name, metric, ax, styles, line_kw, best_kw):
+        history = self.histories[name]
         for part, style in styles.items():
             column = f"{part}_{metric}"
             if column in history:
@@ -204,34 +207,24 @@ class HistoryDisplay:
             style = BEST_MARK | {"color": styles["valid"]["color"]}
             ax.plot([best["epoch"]], [best[f"valid_{metric}"]], **style | best_kw)
 
-    def _styles(self, name):
-        if len(self.histories) == 1:
-            return {"train": {"color": RIGHT}, "valid": {"color": WRONG}}
-        color = _colors(len(self.histories))[list(self.histories).index(name)]
-        train = valid = {"color": color}
-        if any(_best_row(history) is not None for history in self.histories.values()):
-            train = train | {"linestyle": "--", "linewidth": 1}
-        return {"train": train, "valid": valid}
-
-    def _add_legend(self):
+    def _add_legend(self, run_styles):
         from matplotlib.lines import Line2D
 
         names = list(self.histories)
         is_one = len(names) == 1
         # Runs are told apart by colour, parts by style: each is explained once.
         grey = {} if is_one else {"color": "0.4"}
-        styles = {} if is_one else {name: self._styles(name)["valid"] for name in names}
+        styles = {} if is_one else {name: run_styles[name]["valid"] for name in names}
         columns = {column for _, column in self.lines_}
         for part, word in PARTS.items():
             if any(column.startswith(part) for column in columns):
-                styles[word] = self._styles(names[0])[part] | grey
+                styles[word] = run_styles[names[0]][part] | grey
         best_row = _best_row(self.histories[names[0]])
         if best_row is not None:
             epoch = self.histories[names[0]]["epoch"].iloc[best_row]
             word = f"best epoch: {epoch:.0f}" if is_one else "best epoch"
-            styles[word] = (
-                BEST_MARK | {"color": self._styles(names[0])["valid"]["color"]} | grey
-            )
+            color = run_styles[names[0]]["valid"]["color"]
+            styles[word] = BEST_MARK | {"color": color} | grey
         place = {} if is_one else {"loc": "upper left", "bbox_to_anchor": (1.01, 1)}
         self.ax_[0].legend(
             handles=[
@@ -355,6 +348,7 @@ class ImageGridDisplay:
         """
         stack = stack_images(images, image_shape)[:n_images]
         n_samples = len(images)
+        is_compared = labels is not None and predictions is not None
         labels = _column("labels", labels, n_samples, n_images)
         predictions = _column("predictions", predictions, n_samples, n_images)
         if probabilities is not None and np.ndim(probabilities) == 2:
@@ -364,7 +358,6 @@ class ImageGridDisplay:
             _image_title(class_names, *row)
             for row in zip(labels, predictions, probabilities, strict=True)
         ]
-        is_compared = labels[:1] != [None] and predictions[:1] != [None]
         display = cls(
             stack,
             titles=titles if any(titles) else None,
@@ -560,9 +553,10 @@ class ImageGridDisplay:
             )
         if image_shape is None and np.ndim(X) > 2:
             image_shape = np.shape(X)[1:3]
+        X = X[:n_images]
         for transformer in transformers:
             X = transformer.transform(X)
-        X = stack_images(X, image_shape)[:n_images]
+        X = stack_images(X, image_shape)
         labels = classifier.classes_.tolist()
         if target is not None and target not in labels:
             raise ValueError(f"target={target!r} is not one of the labels {labels}.")
@@ -752,6 +746,19 @@ def _best_row(history):
             known = np.flatnonzero(np.isfinite(values))
             return known[find(values[known])] if len(known) else None
     return None
+
+
+def _run_styles(histories):
+    """Return for each run the style of its training and its validation curves."""
+    if len(histories) == 1:
+        style = {"train": {"color": RIGHT}, "valid": {"color": WRONG}}
+        return dict.fromkeys(histories, style)
+    is_validated = any(_best_row(history) is not None for history in histories.values())
+    dashed = {"linestyle": "--", "linewidth": 1} if is_validated else {}
+    return {
+        name: {"train": {"color": color} | dashed, "valid": {"color": color}}
+        for name, color in zip(histories, _colors(len(histories)), strict=False)
+    }
 
 
 def _colors(n_runs):
