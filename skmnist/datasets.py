@@ -18,8 +18,6 @@ from typing import Any, Literal
 from urllib.request import build_opener
 
 import numpy as np
-import pooch
-from sklearn.datasets import get_data_home
 from sklearn.utils import Bunch
 
 __all__ = ["fetch_mnist"]
@@ -212,6 +210,8 @@ def _is_number(value: Any, kind: type) -> bool:
 
 
 def _cache_folder(data_home: str | os.PathLike | None) -> Path:
+    from sklearn.datasets import get_data_home
+
     try:
         return Path(get_data_home(data_home)) / "mnist"
     except OSError as error:
@@ -342,6 +342,8 @@ def _require_writable(path: Path) -> None:
 
 def _download_from(mirror: str, path: Path) -> str | None:
     """Return why the mirror failed, or None where the file is now at the path."""
+    import pooch
+
     # Read and written apart, to tell a dead mirror from a full disk: both are OSErrors.
     try:
         content = _read_url(mirror + path.name)

@@ -19,7 +19,6 @@ from typing import Any
 import numpy as np
 from numpy.lib import format as npy
 from sklearn.base import BaseEstimator
-from sklearn.feature_selection import chi2, f_classif, mutual_info_classif
 from sklearn.metrics._scorer import _PassthroughScorer
 from sklearn.model_selection import (
     GridSearchCV,
@@ -43,7 +42,7 @@ SCHEMA = "schema.json"
 MAX_SCHEMA_SIZE = 16 * 2**20
 DIGEST_SIZE = 64
 
-# What a file may hold beside what skops itself trusts: classes that hold parameters ...
+# The classes that a file may hold beside those that skops itself trusts.
 TRUSTED_CLASSES = (
     MNISTMLPClassifier,
     ImageScaler,
@@ -54,8 +53,6 @@ TRUSTED_CLASSES = (
     StratifiedShuffleSplit,
     _PassthroughScorer,
 )
-# ... and what is only named; loading calls none of it.
-TRUSTED_VALUES = (chi2, f_classif, mutual_info_classif, np.dtype)
 CONTAINERS = (dict, OrderedDict, list, tuple, np.random.RandomState)
 
 # The kinds of node that a schema of skops may have, and what each has beside its class.
@@ -243,7 +240,7 @@ def _construct(content):
     import skops.io
     from skops.io.exceptions import UntrustedTypesFoundException
 
-    trusted = list(_names((*TRUSTED_CLASSES, *TRUSTED_VALUES)))
+    trusted = list(_trusted_names())
     try:
         return skops.io.loads(content, trusted=trusted)
     except UntrustedTypesFoundException:
@@ -312,6 +309,15 @@ def _trusted_objects():
     classes = [Pipeline, GridSearchCV, RandomizedSearchCV]
     classes += [cls for _, cls in all_estimators(type_filter="transformer")]
     return _names((*TRUSTED_CLASSES, *classes))
+
+
+def _trusted_names():
+    # Here, because it takes longer to import than all else in this package.
+    from sklearn.feature_selection import chi2, f_classif, mutual_info_classif
+
+    # What is not a class is only named; loading calls none of it.
+    values = (chi2, f_classif, mutual_info_classif, np.dtype)
+    return _names((*TRUSTED_CLASSES, *values))
 
 
 @functools.cache
