@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -13,22 +14,45 @@ from torch import nn
 from torch.nn import functional as F
 from torch.ops import aten
 
+# Outputs that dropout draws masks for at once.
+OUTPUTS_AHEAD = 2**18
+
+
+class Activation(NamedTuple):
+    """An activation function: its module, and what a training step does with it.
+
+    `function` may work in place. `gradient` goes from the gradient over the outputs to
+    that over the inputs, given the inputs (not where `function` works in place) and the
+    outputs.
+    """
+
+    module: type[nn.Module]
+    function: Callable
+    gradient: Callable
+
+
 ACTIVATIONS = {
-    "relu": nn.ReLU,
-    "tanh": nn.Tanh,
-    "gelu": nn.GELU,
-    "logistic": nn.Sigmoid,
-    "identity": nn.Identity,
-}
-
-
-# From the gradient over a layer's outputs to that over its inputs.
-ACTIVATION_GRADIENTS = {
-    nn.ReLU: lambda gradient, X, out: aten.threshold_backward(gradient, out, 0),
-    nn.Tanh: lambda gradient, X, out: aten.tanh_backward(gradient, out),
-    nn.GELU: lambda gradient, X, out: aten.gelu_backward(gradient, X),
-    nn.Sigmoid: lambda gradient, X, out: aten.sigmoid_backward(gradient, out),
-    nn.Identity: lambda gradient, X, out: gradient,
+    "relu": Activation(
+        nn.ReLU,
+        torch.relu_,
+        lambda gradient, X, out: aten.threshold_backward.default(gradient, out, 0),
+    ),
+    "tanh": Activation(
+        nn.Tanh,
+        torch.tanh_,
+        lambda gradient, X, out: aten.tanh_backward.default(gradient, out),
+    ),
+    "gelu": Activation(
+        nn.GELU,
+        F.gelu,
+        lambda gradient, X, out: aten.gelu_backward.default(gradient, X),
+    ),
+    "logistic": Activation(
+        nn.Sigmoid,
+        torch.sigmoid_,
+        lambda gradient, X, out: aten.sigmoid_backward.default(gradient, out),
+    ),
+    "identity": Activation(nn.Identity, lambda X: X, lambda gradient, X, out: gradient),
 }
 
 
@@ -68,22 +92,37 @@ class MLP(nn.Sequential):
     ):
         rng = np.random.default_rng() if rng is None else rng
         layers = OrderedDict()
+        blocks = []
         sizes = (n_features, *hidden_layer_sizes)
         for number, (n_in, n_out) in enumerate(pairwise(sizes), start=1):
-            layers[f"hidden_{number}"] = glorot_linear(n_in, n_out, rng, dtype)
-            layers[f"activation_{number}"] = ACTIVATIONS[activation]()
+            linear = Linear(n_in, n_out, rng, dtype)
+            layers[f"hidden_{number}"] = linear
+            layers[f"activation_{number}"] = ACTIVATIONS[activation].module()
             if dropout > 0:
                 layers[f"dropout_{number}"] = Dropout(dropout, rng)
-        layers["output"] = glorot_linear(sizes[-1], n_classes, rng, dtype)
+            blocks.append((linear, layers.get(f"dropout_{number}")))
+        layers["output"] = Linear(sizes[-1], n_classes, rng, dtype, is_exact=True)
         super().__init__(layers)
+        self.activation = activation
+        self.blocks = blocks
+
+    def discard_masks(self) -> None:
+        """Forget the dropout masks that were drawn ahead.
+
+        What follows then depends on the state of the generator alone.
+        """
+        for _, dropout in self.blocks:
+            if dropout is not None:
+                dropout.discard_masks()
 
 
 class Dropout(nn.Module):
     """Dropout with a cheap exact mask from a generator of its own.
 
     torch draws its CPU masks one by one from the global generator, which takes a third
-    of a training step of a small network. Here each output gets 16 raw random bits, so
-    that the share that is kept is exact to 1 / 131,072.
+    of a training step of a small network. Here an output gets as few raw random bits as
+    the share that is kept can be told by: 1 for a half, 8 for so many 256ths, else 16,
+    which is exact to 1 / 131,072. Small masks are drawn some at once, ahead of use.
 
     Parameters
     ----------
@@ -97,35 +136,54 @@ class Dropout(nn.Module):
         super().__init__()
         self.p = p
         self.rng = rng
-        self.n_kept = max(1, round((1 - p) * 2**16))
+        n_kept = max(1, round((1 - p) * 2**16))
+        self.n_bits = next(n for n in (1, 8, 16) if n_kept % 2 ** (16 - n) == 0)
+        self.n_kept = n_kept // 2 ** (16 - self.n_bits)
+        self.masks = []
 
     def forward(self, X: torch.Tensor) -> torch.Tensor:
         """Drop outputs and scale up the others in training; else pass them on."""
         return X * self.mask(X) if self.training else X
 
     def mask(self, X: torch.Tensor) -> torch.Tensor:
-        """Draw a mask like `X`: 0 for what is dropped, else 1 / the share kept."""
-        scale = 2**16 / self.n_kept
+        """Return a new mask like `X`: 0 for what is dropped, else 1 / share kept."""
+        masks = self.masks
+        if not masks or masks[0].shape != X.shape or masks[0].dtype != X.dtype:
+            masks = self.masks = self._draw(X)
+        return masks.pop()
+
+    def discard_masks(self) -> None:
+        """Forget the masks that were drawn ahead."""
+        self.masks = []
+
+    def _draw(self, X):
+        n_masks = max(1, OUTPUTS_AHEAD // X.numel())
+        shape = (n_masks, *X.shape)
+        scale = 2**self.n_bits / self.n_kept
         if X.device.type == "cpu":
-            words = self.rng.bit_generator.random_raw(math.ceil(X.numel() / 4))
-            kept = words.view(np.uint16)[: X.numel()] < self.n_kept
+            kept = self._draw_bits(math.prod(shape)).reshape(shape) < self.n_kept
             # NumPy: torch takes twice as long to make floats of booleans.
             dtype = np.float64 if X.dtype == torch.float64 else np.float32
-            mask = np.multiply(kept, scale, dtype=dtype)
-            return torch.from_numpy(mask).view(X.shape)
-        generator = torch.Generator(X.device)
-        generator.manual_seed(int(self.rng.integers(2**63)))
-        bits = torch.randint(
-            2**16, X.shape, dtype=torch.int32, device=X.device, generator=generator
-        )
-        return (bits < self.n_kept).to(X.dtype).mul_(scale)
+            masks = torch.from_numpy(np.multiply(kept, scale, dtype=dtype))
+        else:
+            generator = torch.Generator(X.device)
+            generator.manual_seed(int(self.rng.integers(2**63)))
+            bits = torch.empty(shape, dtype=torch.int32, device=X.device)
+            bits.random_(2**self.n_bits, generator=generator)
+            masks = (bits < self.n_kept).to(X.dtype).mul_(scale)
+        return list(masks)
+
+    def _draw_bits(self, n):
+        raw = self.rng.bit_generator.random_raw(math.ceil(n * self.n_bits / 64))
+        if self.n_bits == 1:
+            return np.unpackbits(raw.view(np.uint8), count=n)
+        return raw.view(np.uint8 if self.n_bits == 8 else np.uint16)[:n]
 
     def extra_repr(self) -> str:
         """Name the rate where the module is printed."""
         return f"p={self.p}"
 
 
-@torch.no_grad()
 def compute_gradients(
     module: MLP,
     X: torch.Tensor,
@@ -136,7 +194,7 @@ def compute_gradients(
 
     The same numbers as autograd's for the weighted mean of the cross-entropy, written
     out by hand because autograd's bookkeeping takes a fifth of a step of a small
-    network.
+    network. To be called under :class:`torch.no_grad`.
 
     Parameters
     ----------
@@ -156,67 +214,152 @@ def compute_gradients(
     logits : tensor of shape (n_samples, n_classes)
         The logits, with dropout on.
     """
+    activation = ACTIVATIONS[module.activation]
     passes = []
-    out = X
-    for layer in module:
-        inputs = out
-        if isinstance(layer, Dropout):
-            mask = layer.mask(inputs)
-            out = inputs * mask
-            passes.append((layer, mask, out))
-        else:
-            out = layer(inputs)
-            passes.append((layer, inputs, out))
-    logits = out
+    inputs = X
+    for layer, dropout in module.blocks:
+        sums, inputs, weight = layer.multiply(inputs)
+        outputs = activation.function(sums)
+        mask = None if dropout is None else dropout.mask(outputs)
+        passes.append((layer, inputs, weight, sums, outputs, mask))
+        inputs = outputs if mask is None else outputs * mask
+    layer = module.output
+    weight = layer.weight
+    # Transposed, a class a row: products and softmax are quicker where classes are few.
+    logits = torch.addmm(layer.bias.unsqueeze(1), weight, inputs.T).T
     loss, gradient = _cross_entropy(logits, y, sample_weight)
-    for layer, inputs, out in reversed(passes):
-        if isinstance(layer, Dropout):
-            gradient = gradient.mul_(inputs)
-        elif isinstance(layer, nn.Linear):
-            _write_gradient(layer.weight, torch.mm, gradient.T, inputs)
-            _write_gradient(layer.bias, torch.sum, gradient, 0)
-            if inputs is not X:
-                gradient = gradient @ layer.weight
+    _write_gradients(layer, inputs, gradient)
+    for layer, inputs, weight_below, sums, outputs, mask in reversed(passes):
+        if weight.dtype == gradient.dtype:
+            gradient = gradient @ weight
         else:
-            gradient = ACTIVATION_GRADIENTS[type(layer)](gradient, inputs, out)
+            gradient = (gradient.bfloat16() @ weight).float()
+        if mask is not None:
+            gradient.mul_(mask)
+        gradient = activation.gradient(gradient, sums, outputs)
+        _write_gradients(layer, inputs, gradient)
+        weight = weight_below
     return loss, logits
 
 
 def _cross_entropy(logits, y, sample_weight):
-    log_probabilities = logits.log_softmax(dim=1)
-    losses = F.nll_loss(log_probabilities, y, reduction="none")
-    gradient = log_probabilities.exp_()
-    gradient[torch.arange(len(y), device=y.device), y] -= 1
+    log_probabilities = logits.T.log_softmax(dim=0)
+    if sample_weight is None:
+        loss = F.nll_loss(log_probabilities.T, y)
+    else:
+        losses = F.nll_loss(log_probabilities.T, y, reduction="none")
+        loss = (losses * sample_weight).mean()
+    gradient = log_probabilities.exp_().scatter_(0, y.unsqueeze(0), -1, reduce="add")
     if sample_weight is not None:
-        losses = losses * sample_weight
-        gradient *= sample_weight.unsqueeze(1)
-    return losses.mean(), gradient.div_(len(y))
+        gradient *= sample_weight
+    return loss, gradient.div_(y.shape[0]).T
 
 
-def _write_gradient(parameter, operation, *operands):
+def _write_gradients(layer, inputs, gradient):
+    weight, bias = layer.weight, layer.bias
+    if _has_gradient(weight):
+        multiply_transposed(gradient, inputs, out=weight.grad)
+    if _has_gradient(bias):
+        torch.sum(gradient, 0, out=bias.grad)
+
+
+def _has_gradient(parameter):
     if not parameter.requires_grad:  # frozen, by skorch's Freezer for example
         parameter.grad = None
     elif parameter.grad is None:
-        parameter.grad = operation(*operands)
+        parameter.grad = torch.empty_like(parameter)
+    return parameter.grad is not None
+
+
+def multiply_transposed(a: torch.Tensor, b: torch.Tensor, out: torch.Tensor) -> None:
+    """Write `a.T @ b` into `out`, with factors of the type of `b`.
+
+    On the CPU it is one product for each thread: MKL shares out a single one worse, and
+    takes up to a half longer on two cores.
+    """
+    n_parts = torch.get_num_threads()
+    if b.dtype != out.dtype:
+        out.copy_(a.to(b.dtype).T @ b)
+    elif n_parts == 1 or out.shape[0] % n_parts or not out.is_cpu:
+        torch.mm(a.T, b, out=out)
     else:
-        operation(*operands, out=parameter.grad)
+        parts = a.reshape(a.shape[0], n_parts, -1).permute(1, 2, 0)
+        torch.bmm(
+            parts, b.expand(n_parts, *b.shape), out=out.view(*parts.shape[:2], -1)
+        )
 
 
-def glorot_linear(
-    n_in: int, n_out: int, rng: np.random.Generator, dtype: torch.dtype
-) -> nn.Linear:
-    """Make a linear layer with Glorot-uniform weights and zero biases.
+def find_factor_dtype(X: torch.Tensor) -> torch.dtype:
+    """Return the float type in which hidden layers multiply.
+
+    That is bfloat16 where torch is asked for it, by its own settings such as
+    `set_float32_matmul_precision("medium")`, and the processor has it. For float32
+    torch itself then heeds the wish on processors with AMX only.
+    """
+    if X.dtype != torch.float32 or not X.is_cpu or not _is_bfloat16_wanted():
+        return X.dtype
+    # New in torch 2.6.
+    has_bfloat16 = getattr(torch.cpu, "_is_avx512_bf16_supported", bool)()
+    return torch.bfloat16 if has_bfloat16 else X.dtype
+
+
+def _is_bfloat16_wanted():
+    matmul = getattr(torch.backends.mkldnn, "matmul", None)  # new in torch 2.9
+    if matmul is None:
+        return torch.get_float32_matmul_precision() == "medium"
+    return matmul.fp32_precision == "bf16"
+
+
+class Linear(nn.Linear):
+    """A linear layer with Glorot-uniform first weights and zero biases.
+
+    Parameters
+    ----------
+    n_in, n_out : int
+        The number of inputs and outputs.
+    rng : numpy.random.Generator
+        The source of the weights.
+    dtype : torch.dtype
+        The float type of the weights.
+    is_exact : bool, default=False
+        Whether its product stays in that type, whatever `find_factor_dtype` says.
 
     References
     ----------
     Glorot and Bengio, 2010, "Understanding the difficulty of training deep
     feedforward neural networks", AISTATS.
     """
-    # skip_init: torch's own first weights would come from the global generator.
-    linear = nn.utils.skip_init(nn.Linear, n_in, n_out, dtype=dtype)
-    bound = math.sqrt(6 / (n_in + n_out))
-    weight = rng.uniform(-bound, bound, size=(n_out, n_in))
-    with torch.no_grad():
-        linear.weight.copy_(torch.from_numpy(weight))
-        linear.bias.zero_()
-    return linear
+
+    def __init__(
+        self,
+        n_in: int,
+        n_out: int,
+        rng: np.random.Generator,
+        dtype: torch.dtype,
+        is_exact: bool = False,
+    ):
+        super().__init__(n_in, n_out, dtype=dtype)
+        self.is_exact = is_exact
+        bound = math.sqrt(6 / (n_in + n_out))
+        weight = rng.uniform(-bound, bound, size=(n_out, n_in))
+        with torch.no_grad():
+            self.weight.copy_(torch.from_numpy(weight))
+            self.bias.zero_()
+
+    def reset_parameters(self) -> None:
+        """Do nothing: torch's own weights would come from the global generator."""
+
+    def forward(self, X: torch.Tensor) -> torch.Tensor:
+        """Return the weighted sums of the inputs."""
+        return super().forward(X) if self.is_exact else self.multiply(X)[0]
+
+    def multiply(
+        self, X: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Return the weighted sums, and inputs and weights as they were multiplied."""
+        weight, bias = self.weight, self.bias
+        dtype = find_factor_dtype(X)
+        if dtype == X.dtype:
+            return F.linear(X, weight, bias), X, weight
+        inputs, weight, bias = X.to(dtype), weight.to(dtype), bias.to(dtype)
+        return F.linear(inputs, weight, bias).to(X.dtype), inputs, weight

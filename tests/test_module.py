@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 import torch
 
-from skmnist.module import ACTIVATIONS, MLP, Dropout, compute_gradients
+from skmnist import module as mlp
+from skmnist.module import (
+    ACTIVATIONS,
+    MLP,
+    Dropout,
+    find_factor_dtype,
+    multiply_transposed,
+)
+
+compute_gradients = torch.no_grad()(mlp.compute_gradients)
 
 
 def make_dropout(p, seed=0):
@@ -71,10 +80,11 @@ def test_the_mask_keeps_the_share_that_it_should(p):
     assert float(mask.max()) == pytest.approx(1 / (1 - p), rel=1e-4)
 
 
-def test_mask_is_independent_across_places_and_draws():
-    dropout = make_dropout(0.5)
+@pytest.mark.parametrize("p", [0.5, 0.25, 0.3])
+def test_mask_is_independent_across_places_and_draws(p):
+    dropout = make_dropout(p)
     kept = torch.stack([dropout.mask(torch.empty(64)) > 0 for _ in range(20_000)])
-    signs = kept.double() * 2 - 1
+    signs = (kept.double() - (1 - p)) / math.sqrt(p * (1 - p))
 
     correlation = signs.T @ signs / len(signs)
     off_diagonal = correlation - torch.diag(correlation.diag())
@@ -95,6 +105,27 @@ def test_masks_come_in_any_shape_and_type(shape):
 @pytest.mark.parametrize("p", [1e-9, 1 - 1e-9])
 def test_extreme_rates_stay_finite(p):
     assert make_dropout(p).mask(torch.empty(1000)).isfinite().all()
+
+
+def test_masks_drawn_ahead_differ_from_each_other():
+    dropout = make_dropout(0.5)
+
+    masks = [dropout.mask(torch.empty(8, 64)) for _ in range(20)]
+
+    assert len({tuple(mask.ravel().tolist()) for mask in masks}) == 20
+
+
+def test_without_masks_ahead_the_next_depends_on_the_generator_alone():
+    dropout = make_dropout(0.5)
+    dropout.mask(torch.empty(8, 64))
+    state = dropout.rng.bit_generator.state
+
+    dropout.discard_masks()
+    first = dropout.mask(torch.empty(8, 64))
+    dropout.rng.bit_generator.state = state
+    dropout.discard_masks()
+
+    assert torch.equal(dropout.mask(torch.empty(8, 64)), first)
 
 
 def test_dropout_drops_nothing_outside_training():
@@ -135,6 +166,7 @@ def test_gradients_are_those_of_autograd(activation, sizes, dropout, weighted):
     state = rng.bit_generator.state
     expected = by_autograd(module, X, y, weight)
     rng.bit_generator.state = state
+    module.discard_masks()
     module.zero_grad()
     loss, logits = compute_gradients(module, X, y, weight)
 
@@ -176,3 +208,72 @@ def test_a_step_leaves_its_images_alone():
     compute_gradients(module, X, y)
 
     assert torch.equal(X, before)
+
+
+@pytest.fixture
+def two_threads():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("units", [64, 7, 10])
+def test_products_are_the_same_on_two_threads(units, two_threads):
+    generator = torch.Generator().manual_seed(0)
+    gradient = torch.randn(units, 32, generator=generator).T
+    inputs = torch.randn(32, 100, generator=generator)
+    ours, expected = torch.empty(2, units, 100)
+
+    multiply_transposed(gradient, inputs, out=ours)
+    torch.mm(gradient.T, inputs, out=expected)
+
+    torch.testing.assert_close(ours, expected)
+
+
+@pytest.fixture
+def precision():
+    """Return torch's own call that sets the precision, and undo it in the end."""
+    yield torch.set_float32_matmul_precision
+    torch.set_float32_matmul_precision("highest")
+
+
+@pytest.mark.parametrize(
+    ("wish", "has_bfloat16", "dtype", "expected"),
+    [
+        ("medium", True, torch.float32, torch.bfloat16),
+        ("medium", False, torch.float32, torch.float32),
+        ("medium", True, torch.float64, torch.float64),
+        ("high", True, torch.float32, torch.float32),
+        ("highest", True, torch.float32, torch.float32),
+    ],
+)
+@pytest.mark.parametrize("is_new_torch", [True, False])
+def test_products_are_of_bfloat16_where_it_is_asked_for_and_there(
+    monkeypatch, precision, wish, has_bfloat16, dtype, expected, is_new_torch
+):
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: has_bfloat16)
+    if not is_new_torch:
+        monkeypatch.setattr(torch.backends.mkldnn, "matmul", None, raising=False)
+    precision(wish)
+
+    assert find_factor_dtype(torch.empty(1, dtype=dtype)) == expected
+
+
+@pytest.mark.parametrize("sizes", [(16,), (16, 12)])
+def test_products_of_bfloat16_give_nearly_the_same_gradients(monkeypatch, sizes):
+    rng = np.random.Generator(np.random.SFC64(0))
+    module = MLP(20, sizes, 3, "tanh", dropout=0, rng=rng)
+    X = torch.from_numpy(rng.normal(size=(64, 20)).astype(np.float32))
+    y = torch.from_numpy(rng.integers(3, size=64))
+
+    _, exact_logits = compute_gradients(module, X, y)
+    exact = [parameter.grad.clone() for parameter in module.parameters()]
+    monkeypatch.setattr(mlp, "find_factor_dtype", lambda X: torch.bfloat16)
+    _, logits = compute_gradients(module, X, y)
+
+    assert not torch.equal(logits, exact_logits)
+    torch.testing.assert_close(logits, module(X))
+    for parameter, gradient in zip(module.parameters(), exact, strict=True):
+        difference = (parameter.grad - gradient).norm() / gradient.norm()
+        assert 0 < difference < 0.01

@@ -17,7 +17,7 @@ from skorch.callbacks import Callback, EpochScoring, LRScheduler
 from torch.utils.data import Subset
 
 from skmnist import MNISTMLPClassifier
-from skmnist.net import Batches, ImageDataset, as_tensor, normalize_weights
+from skmnist.net import Batches, ImageDataset, Tally, as_tensor, normalize_weights
 
 
 def fit(digits, *callbacks, **parameters):
@@ -90,6 +90,25 @@ def test_weights_have_mean_one_over_the_rows_of_a_subset():
     normalize_weights(Subset(whole, np.array([0, 1])))
 
     assert_allclose(whole.sample_weight, [0.5, 1.5, 5.0, 7.0])
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_a_tally_counts_each_batch_once(weighted):
+    rng = np.random.default_rng(0)
+    logits = torch.from_numpy(rng.normal(size=(10_000, 3)))
+    y = torch.from_numpy(rng.integers(3, size=10_000))
+    weight = torch.from_numpy(rng.uniform(0, 2, size=10_000))
+    losses = torch.nn.functional.cross_entropy(logits, y, reduction="none")
+    tally = Tally()
+
+    for rows in torch.arange(10_000).split(1_500):
+        step = {"loss": losses[rows].mean(), "y_pred": logits[rows]}
+        tally.add(step, y[rows], weight[rows] if weighted else None)
+    loss, accuracy = tally.means()
+
+    is_correct = (logits.argmax(dim=1) == y) * (weight if weighted else 1)
+    assert loss == pytest.approx(float(losses.mean()))
+    assert accuracy == pytest.approx(float(is_correct.double().mean()))
 
 
 def test_a_read_only_array_is_shared_without_a_warning():
