@@ -31,6 +31,7 @@ from skmnist.net import (
     as_tensor,
     normalize_weights,
 )
+from skmnist.optimizer import FusedAdam, FusedAdamW
 from skmnist.preprocessing import (
     DOC_LINK_TEMPLATE,
     CallbackSupportMixin,
@@ -56,6 +57,8 @@ FUSED_OPTIMIZERS = {
     "cpu": ("adam", "adamw", "sgd", "adagrad"),
     "cuda": ("adam", "adamw", "sgd"),
 }
+
+QUICK_OPTIMIZERS = {"adam": FusedAdam, "adamw": FusedAdamW}
 
 # The parameters that a net is built from; a fitted classifier keeps their values, so
 # that it can be built again after a `set_params`.
@@ -733,6 +736,8 @@ def _resolve_optimizer(optimizer, optimizer_params, device_type):
         alternatives = {"foreach", "fused", "capturable", "differentiable"}
         if not alternatives & settings.keys():
             settings["fused"] = True
+            if device_type == "cpu" and optimizer in QUICK_OPTIMIZERS:
+                return QUICK_OPTIMIZERS[optimizer], settings
     return OPTIMIZERS.get(optimizer, optimizer), settings
 
 

@@ -1,0 +1,143 @@
+import subprocess
+import sys
+import warnings
+
+import pytest
+import torch
+
+from skmnist.optimizer import FusedAdam, FusedAdamW
+
+PAIRS = [(FusedAdam, torch.optim.Adam), (FusedAdamW, torch.optim.AdamW)]
+SETTINGS = [
+    {},
+    {"amsgrad": True},
+    {"maximize": True},
+    {"weight_decay": 0.1, "betas": (0.8, 0.9), "eps": 1e-4},
+]
+
+
+def make_params():
+    generator = torch.Generator().manual_seed(0)
+    return [
+        torch.nn.Parameter(torch.randn(shape, generator=generator))
+        for shape in [(4, 3), (4,), (2, 4)]
+    ]
+
+
+def set_gradients(params, step):
+    generator = torch.Generator().manual_seed(step)
+    for param in params:
+        param.grad = torch.randn(param.shape, generator=generator)
+
+
+def take_steps(optimizer, params, steps):
+    for step in steps:
+        set_gradients(params, step)
+        optimizer.step()
+
+
+@pytest.mark.parametrize(("fused", "original"), PAIRS)
+@pytest.mark.parametrize("settings", SETTINGS)
+def test_steps_are_those_of_torch_to_the_bit(fused, original, settings):
+    ours, theirs = make_params(), make_params()
+
+    take_steps(fused(ours, lr=0.01, fused=True, **settings), ours, range(5))
+    take_steps(original(theirs, lr=0.01, fused=True, **settings), theirs, range(5))
+
+    for one, other in zip(ours, theirs, strict=True):
+        assert torch.equal(one, other)
+
+
+@pytest.mark.parametrize(("fused", "original"), PAIRS)
+@pytest.mark.parametrize("is_ours_first", [True, False])
+def test_state_goes_over_to_torch_and_back(fused, original, is_ours_first):
+    first, second = (fused, original) if is_ours_first else (original, fused)
+    params, expected = make_params(), make_params()
+    earlier = first(params, lr=0.01, fused=True)
+    take_steps(earlier, params, range(3))
+
+    later = second(params, lr=0.01, fused=True)
+    later.load_state_dict(earlier.state_dict())
+    take_steps(later, params, range(3, 6))
+    take_steps(original(expected, lr=0.01, fused=True), expected, range(6))
+
+    for one, other in zip(params, expected, strict=True):
+        assert torch.equal(one, other)
+
+
+def test_each_group_has_settings_of_its_own():
+    ours, theirs = make_params(), make_params()
+    results = []
+    for params, kind in ((ours, FusedAdam), (theirs, torch.optim.Adam)):
+        groups = [{"params": params[:1], "lr": 0.1}, {"params": params[1:]}]
+        take_steps(kind(groups, lr=0.01, fused=True), params, range(3))
+        results.append(torch.cat([param.detach().ravel() for param in params]))
+
+    assert torch.equal(*results)
+
+
+def test_a_parameter_without_a_gradient_stays_as_it_is_and_goes_on_later():
+    ours, theirs = make_params(), make_params()
+    for params, kind in ((ours, FusedAdam), (theirs, torch.optim.Adam)):
+        optimizer = kind(params, lr=0.01, fused=True)
+        take_steps(optimizer, params, range(2))
+        set_gradients(params, 2)
+        params[0].grad = None
+        optimizer.step()
+        take_steps(optimizer, params, range(3, 5))
+        assert float(optimizer.state[params[0]]["step"]) == 4
+        assert float(optimizer.state[params[1]]["step"]) == 5
+
+    for one, other in zip(ours, theirs, strict=True):
+        assert torch.equal(one, other)
+
+
+def test_hooks_are_called_once_a_step():
+    params = make_params()
+    optimizer = FusedAdam(params, fused=True)
+    calls = []
+    optimizer.register_step_pre_hook(lambda *args: calls.append("before"))
+    optimizer.register_step_post_hook(lambda *args: calls.append("after"))
+
+    take_steps(optimizer, params, range(2))
+
+    assert calls == ["before", "after"] * 2
+
+
+def test_the_loss_of_a_closure_is_returned():
+    params = make_params()
+    set_gradients(params, 0)
+
+    assert FusedAdam(params, fused=True).step(lambda: 1.5) == 1.5
+
+
+def test_schedulers_see_the_steps():
+    params = make_params()
+    optimizer = FusedAdam(params, lr=1.0, fused=True)
+    scheduler = torch.optim.lr_scheduler.StepLR(optimizer, step_size=1, gamma=0.1)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        take_steps(optimizer, params, range(1))
+        scheduler.step()
+
+    assert optimizer.param_groups[0]["lr"] == pytest.approx(0.1)
+
+
+def test_a_first_fit_does_not_import_a_compiler():
+    code = """
+import sys
+import numpy as np
+import torch, skorch, sklearn
+from skmnist import MNISTMLPClassifier
+import pickle
+X = np.eye(40, dtype=np.float32)
+model = MNISTMLPClassifier(max_epochs=1, device="cpu").fit(X, np.arange(40) % 2)
+pickle.loads(pickle.dumps(model)).predict(X)
+print(sorted({"torch._dynamo", "sympy"} & set(sys.modules)))
+"""
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True
+    )
+
+    assert result.stdout.strip() == "[]", result.stderr
