@@ -21,9 +21,9 @@ OUTPUTS_AHEAD = 2**18
 class Activation(NamedTuple):
     """An activation function: its module, and what a training step does with it.
 
-    `function` may work in place. `gradient` goes from the gradient over the outputs to
-    that over the inputs, given the inputs (not where `function` works in place) and the
-    outputs.
+    `function` and `gradient` may work in place. `gradient` goes from the gradient over
+    the outputs to that over the inputs, given the inputs (not where `function` works in
+    place) and the outputs.
     """
 
     module: type[nn.Module]
@@ -35,7 +35,9 @@ ACTIVATIONS = {
     "relu": Activation(
         nn.ReLU,
         torch.relu_,
-        lambda gradient, X, out: aten.threshold_backward.default(gradient, out, 0),
+        lambda gradient, X, out: aten.threshold_backward.grad_input(
+            gradient, out, 0, grad_input=gradient
+        ),
     ),
     "tanh": Activation(
         nn.Tanh,
