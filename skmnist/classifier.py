@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import multiprocessing
 import numbers
+import re
 import warnings
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Self
@@ -683,7 +685,8 @@ def resolve_device(device: str | torch.device, *, is_needed: bool = True):
     Parameters
     ----------
     device : str or torch.device
-        "auto", or what torch takes.
+        What torch takes, or "auto": CUDA, MPS or the CPU. Worker processes of joblib's
+        are spread over several GPUs.
     is_needed : bool, default=True
         Whether a device that is not there is an error; else the CPU stands in.
 
@@ -699,7 +702,8 @@ def resolve_device(device: str | torch.device, *, is_needed: bool = True):
     """
     if isinstance(device, str) and device == "auto":
         if torch.cuda.is_available():
-            return torch.device("cuda")
+            number = _number_of_process() % torch.cuda.device_count()
+            return torch.device("cuda", number)
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
     try:
         torch.empty(0, device=device).cpu()
@@ -712,6 +716,12 @@ def resolve_device(device: str | torch.device, *, is_needed: bool = True):
             f"device={device!r} cannot be used here: {str(error).splitlines()[0]} "
             "Give 'auto', 'cpu' or a device that torch sees."
         ) from error
+
+
+def _number_of_process():
+    # joblib numbers its workers in their names, as in LokyProcess-2.
+    number = re.search(r"-(\d+)$", multiprocessing.current_process().name)
+    return 0 if number is None else int(number[1]) - 1
 
 
 def _as_splitter(validation_split, codes, seed):

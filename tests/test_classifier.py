@@ -1,4 +1,5 @@
 import io
+import multiprocessing
 import pickle
 import subprocess
 import sys
@@ -25,7 +26,7 @@ from sklearn.pipeline import make_pipeline
 from skorch.dataset import ValidSplit
 
 from skmnist import ImageScaler, MNISTMLPClassifier, evaluate
-from skmnist.classifier import split_rows
+from skmnist.classifier import resolve_device, split_rows
 
 WORDS = np.array(
     ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
@@ -969,6 +970,18 @@ def test_a_wrong_parameter_is_named_with_what_is_allowed(digits, name, value, al
         classifier.fit(*digits)
 
     assert not hasattr(classifier, "net_")
+
+
+@pytest.mark.parametrize(
+    ("process", "expected"),
+    [("MainProcess", 0), ("LokyProcess-1", 0), ("LokyProcess-2", 1), ("Loky-3", 0)],
+)
+def test_processes_are_spread_over_gpus(monkeypatch, process, expected):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(multiprocessing.current_process(), "name", process)
+
+    assert resolve_device("auto") == torch.device("cuda", expected)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device here")
