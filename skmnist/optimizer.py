@@ -46,6 +46,8 @@ class FusedStep:
 
     def _step_group(self, group):
         params = [param for param in group["params"] if param.grad is not None]
+        if not params:
+            return
         states = [self.state[param] or self._start(param, group) for param in params]
         beta1, beta2 = group["betas"]
         self.kernel(

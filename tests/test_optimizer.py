@@ -92,6 +92,15 @@ def test_a_parameter_without_a_gradient_stays_as_it_is_and_goes_on_later():
         assert torch.equal(one, other)
 
 
+def test_without_any_gradient_nothing_moves():
+    params, untouched = make_params(), make_params()
+
+    FusedAdam(params, fused=True).step()
+
+    for one, other in zip(params, untouched, strict=True):
+        assert torch.equal(one, other)
+
+
 def test_hooks_are_called_once_a_step():
     params = make_params()
     optimizer = FusedAdam(params, fused=True)
