@@ -17,6 +17,9 @@ from torch.ops import aten
 # Outputs that dropout draws masks for at once.
 OUTPUTS_AHEAD = 2**18
 
+# A thread's part of a weight gradient has so many rows, or a multiple.
+MIN_ROWS = 16
+
 
 class Activation(NamedTuple):
     """An activation function: its module, and what a training step does with it.
@@ -282,7 +285,7 @@ def multiply_transposed(a: torch.Tensor, b: torch.Tensor, out: torch.Tensor) -> 
     n_parts = torch.get_num_threads()
     if b.dtype != out.dtype:
         out.copy_(a.to(b.dtype).T @ b)
-    elif n_parts == 1 or out.shape[0] % n_parts or not out.is_cpu:
+    elif n_parts == 1 or out.shape[0] % (MIN_ROWS * n_parts) or not out.is_cpu:
         torch.mm(a.T, b, out=out)
     else:
         parts = a.reshape(a.shape[0], n_parts, -1).permute(1, 2, 0)
