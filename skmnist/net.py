@@ -374,7 +374,7 @@ class Tally:
     """Takes in the batches of an epoch and tells their mean loss and accuracy.
 
     It counts what was right over many batches at once, since counting in each takes a
-    thirtieth of the training step of a small network.
+    fiftieth of the training step of a small network.
     """
 
     def __init__(self):
