@@ -56,11 +56,18 @@ OPTIMIZERS = {
 }
 # Where torch can do a whole optimizer step in one kernel.
 FUSED_OPTIMIZERS = {
-    "cpu": ("adam", "adamw", "sgd", "adagrad"),
-    "cuda": ("adam", "adamw", "sgd"),
+    "cpu": {
+        "adam": FusedAdam,
+        "adamw": FusedAdamW,
+        "sgd": torch.optim.SGD,
+        "adagrad": torch.optim.Adagrad,
+    },
+    "cuda": {
+        "adam": torch.optim.Adam,
+        "adamw": torch.optim.AdamW,
+        "sgd": torch.optim.SGD,
+    },
 }
-
-QUICK_OPTIMIZERS = {"adam": FusedAdam, "adamw": FusedAdamW}
 
 # The parameters that a net is built from; a fitted classifier keeps their values, so
 # that it can be built again after a `set_params`.
@@ -742,12 +749,10 @@ def _as_splitter(validation_split, codes, seed):
 
 def _resolve_optimizer(optimizer, optimizer_params, device_type):
     settings = dict(optimizer_params or {})
-    if optimizer in FUSED_OPTIMIZERS.get(device_type, ()):
-        alternatives = {"foreach", "fused", "capturable", "differentiable"}
-        if not alternatives & settings.keys():
-            settings["fused"] = True
-            if device_type == "cpu" and optimizer in QUICK_OPTIMIZERS:
-                return QUICK_OPTIMIZERS[optimizer], settings
+    fused = FUSED_OPTIMIZERS.get(device_type, {})
+    alternatives = {"foreach", "fused", "capturable", "differentiable"}
+    if optimizer in fused and not alternatives & settings.keys():
+        return fused[optimizer], {**settings, "fused": True}
     return OPTIMIZERS.get(optimizer, optimizer), settings
 
 

@@ -356,14 +356,14 @@ class Linear(nn.Linear):
 
     def forward(self, X: torch.Tensor) -> torch.Tensor:
         """Return the weighted sums of the inputs."""
-        return super().forward(X) if self.is_exact else self.multiply(X)[0]
+        return self.multiply(X)[0]
 
     def multiply(
         self, X: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Return the weighted sums, and inputs and weights as they were multiplied."""
         weight, bias = self.weight, self.bias
-        dtype = find_factor_dtype(X)
+        dtype = X.dtype if self.is_exact else find_factor_dtype(X)
         if dtype == X.dtype:
             return F.linear(X, weight, bias), X, weight
         inputs, weight, bias = X.to(dtype), weight.to(dtype), bias.to(dtype)
