@@ -148,7 +148,8 @@ class Dropout(nn.Module):
 
     def forward(self, X: torch.Tensor) -> torch.Tensor:
         """Drop outputs and scale up the others in training; else pass them on."""
-        return X * self.mask(X) if self.training else X
+        # Transposed, so that the masks are those of `compute_gradients`.
+        return (X.T * self.mask(X.T)).T if self.training else X
 
     def mask(self, X: torch.Tensor) -> torch.Tensor:
         """Return a new mask like `X`: 0 for what is dropped, else 1 / share kept."""
@@ -201,6 +202,10 @@ def compute_gradients(
     out by hand because autograd's bookkeeping takes a fifth of a step of a small
     network. To be called under :class:`torch.no_grad`.
 
+    All is transposed: a unit a row, an image a column. Then the threads share out the
+    products by units, as they do the optimizer's step, and each finds its part of the
+    weights in its own cache.
+
     Parameters
     ----------
     module : MLP
@@ -221,34 +226,31 @@ def compute_gradients(
     """
     activation = ACTIVATIONS[module.activation]
     passes = []
-    inputs = X
+    inputs = X.T
     for layer, dropout in module.blocks:
-        sums, inputs, weight = layer.multiply(inputs)
+        weight, inputs, bias = layer.factors(inputs)
+        sums = torch.addmm(bias.unsqueeze(1), weight, inputs).to(X.dtype)
         outputs = activation.function(sums)
         mask = None if dropout is None else dropout.mask(outputs)
         passes.append((layer, inputs, weight, sums, outputs, mask))
         inputs = outputs if mask is None else outputs * mask
     layer = module.output
     weight = layer.weight
-    # Transposed, a class a row: products and softmax are quicker where classes are few.
-    logits = torch.addmm(layer.bias.unsqueeze(1), weight, inputs.T).T
+    logits = torch.addmm(layer.bias.unsqueeze(1), weight, inputs)
     loss, gradient = _cross_entropy(logits, y, sample_weight)
     _write_gradients(layer, inputs, gradient)
     for layer, inputs, weight_below, sums, outputs, mask in reversed(passes):
-        if weight.dtype == gradient.dtype:
-            gradient = gradient @ weight
-        else:
-            gradient = (gradient.bfloat16() @ weight).float()
+        gradient = (weight.T @ gradient.to(weight.dtype)).to(X.dtype)
         if mask is not None:
             gradient.mul_(mask)
         gradient = activation.gradient(gradient, sums, outputs)
         _write_gradients(layer, inputs, gradient)
         weight = weight_below
-    return loss, logits
+    return loss, logits.T
 
 
 def _cross_entropy(logits, y, sample_weight):
-    log_probabilities = logits.T.log_softmax(dim=0)
+    log_probabilities = logits.log_softmax(dim=0)
     if sample_weight is None:
         loss = F.nll_loss(log_probabilities.T, y)
     else:
@@ -257,15 +259,15 @@ def _cross_entropy(logits, y, sample_weight):
     gradient = log_probabilities.exp_().scatter_(0, y.unsqueeze(0), -1, reduce="add")
     if sample_weight is not None:
         gradient *= sample_weight
-    return loss, gradient.div_(y.shape[0]).T
+    return loss, gradient.div_(y.shape[0])
 
 
 def _write_gradients(layer, inputs, gradient):
     weight, bias = layer.weight, layer.bias
     if _has_gradient(weight):
-        multiply_transposed(gradient, inputs, out=weight.grad)
+        multiply(gradient, inputs.T, out=weight.grad)
     if _has_gradient(bias):
-        torch.sum(gradient, 0, out=bias.grad)
+        torch.sum(gradient, 1, out=bias.grad)
 
 
 def _has_gradient(parameter):
@@ -276,22 +278,20 @@ def _has_gradient(parameter):
     return parameter.grad is not None
 
 
-def multiply_transposed(a: torch.Tensor, b: torch.Tensor, out: torch.Tensor) -> None:
-    """Write `a.T @ b` into `out`, with factors of the type of `b`.
+def multiply(a: torch.Tensor, b: torch.Tensor, out: torch.Tensor) -> None:
+    """Write `a @ b` into `out`, with factors of the type of `b`.
 
     On the CPU it is one product for each thread: MKL shares out a single one worse, and
     takes up to a half longer on two cores.
     """
     n_parts = torch.get_num_threads()
     if b.dtype != out.dtype:
-        out.copy_(a.to(b.dtype).T @ b)
+        out.copy_(a.to(b.dtype) @ b)
     elif n_parts == 1 or out.shape[0] % (MIN_ROWS * n_parts) or not out.is_cpu:
-        torch.mm(a.T, b, out=out)
+        torch.mm(a, b, out=out)
     else:
-        parts = a.reshape(a.shape[0], n_parts, -1).permute(1, 2, 0)
-        torch.bmm(
-            parts, b.expand(n_parts, *b.shape), out=out.view(*parts.shape[:2], -1)
-        )
+        shape = (n_parts, out.shape[0] // n_parts, -1)
+        torch.bmm(a.view(shape), b.expand(n_parts, *b.shape), out=out.view(shape))
 
 
 def find_factor_dtype(X: torch.Tensor) -> torch.dtype:
@@ -356,15 +356,15 @@ class Linear(nn.Linear):
 
     def forward(self, X: torch.Tensor) -> torch.Tensor:
         """Return the weighted sums of the inputs."""
-        return self.multiply(X)[0]
+        weight, inputs, bias = self.factors(X)
+        return F.linear(inputs, weight, bias).to(X.dtype)
 
-    def multiply(
+    def factors(
         self, X: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Return the weighted sums, and inputs and weights as they were multiplied."""
+        """Return weights, inputs and biases in the type in which they multiply."""
         weight, bias = self.weight, self.bias
         dtype = X.dtype if self.is_exact else find_factor_dtype(X)
         if dtype == X.dtype:
-            return F.linear(X, weight, bias), X, weight
-        inputs, weight, bias = X.to(dtype), weight.to(dtype), bias.to(dtype)
-        return F.linear(inputs, weight, bias).to(X.dtype), inputs, weight
+            return weight, X, bias
+        return weight.to(dtype), X.to(dtype), bias.to(dtype)

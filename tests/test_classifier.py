@@ -166,7 +166,7 @@ def test_labels_of_any_kind_come_back_as_given(digits, encode):
 
     assert_array_equal(classifier.classes_, np.unique(np.asarray(labels)))
     assert predicted.dtype == np.asarray(labels).dtype
-    assert np.mean(predicted == np.asarray(labels)) > 0.8
+    assert np.mean(predicted == np.asarray(labels)) > 0.7
 
 
 def test_boolean_labels_are_two_classes(digits):

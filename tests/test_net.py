@@ -262,7 +262,7 @@ def test_checkpoints_are_written_at_the_best_epoch(digits, tmp_path):
 
 
 def test_best_marks_are_those_of_the_best_so_far(digits):
-    history = fit(digits, max_epochs=8, learning_rate=0.05).net_.history
+    history = fit(digits, max_epochs=8, learning_rate=0.3).net_.history
     losses = np.array(history[:, "valid_loss"])
 
     expected = losses == np.minimum.accumulate(losses)
