@@ -295,7 +295,7 @@ class MNISTMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             train, valid = self._split(train)
         else:
             X_val, y_val = self._validate(X_val, y_val, reset=False)
-            valid = self._make_data(X_val, y_val, sample_weight_val)
+            valid = self._make_data(X_val, y_val, sample_weight_val, y_name="y_val")
         if not goes_on:
             self.net_ = self._build_net()
         tasks = self._make_tasks(X, y, sample_weight)
@@ -495,8 +495,8 @@ class MNISTMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         for group in self.net_.optimizer_.param_groups:
             group.update(settings)
 
-    def _make_data(self, X, y, sample_weight):
-        codes = _encode_labels(y, self.classes_)
+    def _make_data(self, X, y, sample_weight, y_name="y"):
+        codes = _encode_labels(y, self.classes_, y_name)
         weight = _combine_weights(
             sample_weight, self.class_weight, self.classes_, codes, X.dtype
         )
@@ -775,12 +775,15 @@ def _draw_seed(random_state):
     return int(random_state.randint(2**31 - 1))
 
 
-def _encode_labels(y, classes):
-    is_known = np.isin(y, classes)
-    if not is_known.all():
-        unknown = np.unique(np.asarray(y)[~is_known])
-        raise ValueError(f"y has the labels {unknown}, which are not in {classes}.")
-    return np.searchsorted(classes, y)
+def _encode_labels(y, classes, name):
+    labels, positions = np.unique(y, return_inverse=True)
+    # Not np.isin: it takes the text "1" for the number 1.
+    unknown = sorted(set(labels.tolist()) - set(classes.tolist()), key=repr)
+    if unknown:
+        raise ValueError(
+            f"{name} has the labels {unknown}, which are not in {classes}."
+        )
+    return np.searchsorted(classes, labels)[positions]
 
 
 def _combine_weights(sample_weight, class_weight, classes, codes, dtype):

@@ -374,7 +374,8 @@ def test_explicit_validation_data_replace_the_split(digits):
         ({"X_val": [[0.0] * 64]}, "y_val=None; give X_val and y_val together"),
         ({"y_val": [0]}, "X_val=None; give X_val and y_val together"),
         ({"sample_weight_val": [1.0]}, "sample_weight_val is given, but X_val"),
-        ({"X_val": [[0.0] * 64], "y_val": [77]}, r"y has the labels \[77\]"),
+        ({"X_val": [[0.0] * 64], "y_val": [77]}, r"y_val has the labels \[77\]"),
+        ({"X_val": [[0.0] * 64], "y_val": ["1"]}, r"y_val has the labels \['1'\]"),
         ({"X_val": [[0.0] * 63], "y_val": [0]}, "63 features"),
     ],
 )
@@ -569,7 +570,7 @@ def test_partial_fit_refuses_what_does_not_fit(digits):
         classifier.partial_fit(X, y)
     classifier.partial_fit(X[y < 3], y[y < 3], classes=[0, 1, 2])
 
-    with pytest.raises(ValueError, match=r"y has the labels \[3 4 5 6 7 8 9\]"):
+    with pytest.raises(ValueError, match=r"y has the labels \[3, 4, 5, 6, 7, 8, 9\]"):
         classifier.partial_fit(X, y)
     with pytest.raises(ValueError, match="are not those of the fit before"):
         classifier.partial_fit(X, y, classes=np.arange(10))
