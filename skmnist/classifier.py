@@ -37,6 +37,7 @@ from skmnist.optimizer import FusedAdam, FusedAdamW
 from skmnist.preprocessing import (
     DOC_LINK_TEMPLATE,
     CallbackSupportMixin,
+    check_labels,
     flatten_images,
     with_callbacks,
 )
@@ -496,7 +497,8 @@ class MNISTMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             group.update(settings)
 
     def _make_data(self, X, y, sample_weight, y_name="y"):
-        codes = _encode_labels(y, self.classes_, y_name)
+        check_labels(y, self.classes_, y_name)
+        codes = np.searchsorted(self.classes_, y)
         weight = _combine_weights(
             sample_weight, self.class_weight, self.classes_, codes, X.dtype
         )
@@ -773,17 +775,6 @@ def _draw_seed(random_state):
     if isinstance(random_state, numbers.Integral):
         return int(random_state)
     return int(random_state.randint(2**31 - 1))
-
-
-def _encode_labels(y, classes, name):
-    labels, positions = np.unique(y, return_inverse=True)
-    # Not np.isin: it takes the text "1" for the number 1.
-    unknown = sorted(set(labels.tolist()) - set(classes.tolist()), key=repr)
-    if unknown:
-        raise ValueError(
-            f"{name} has the labels {unknown}, which are not in {classes}."
-        )
-    return np.searchsorted(classes, labels)[positions]
 
 
 def _combine_weights(sample_weight, class_weight, classes, codes, dtype):

@@ -11,6 +11,8 @@ from sklearn.metrics import accuracy_score, log_loss
 from sklearn.utils import check_consistent_length, column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
+from skmnist.preprocessing import check_labels
+
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import ArrayLike
@@ -280,12 +282,7 @@ def _predict(estimator, X, y):
         )
     y = column_or_1d(y)
     check_consistent_length(X, y)
-    # Not np.isin: it takes the text "1" for the number 1.
-    unknown = sorted(set(y.tolist()) - set(estimator.classes_.tolist()), key=repr)
-    if unknown:
-        raise ValueError(
-            f"y has the labels {unknown}, which are not in {estimator.classes_}."
-        )
+    check_labels(y, np.asarray(estimator.classes_))
     probabilities = np.asarray(estimator.predict_proba(X), dtype=np.float64)
     probabilities /= probabilities.sum(axis=1, keepdims=True)
     return y, np.asarray(estimator.predict(X)), probabilities

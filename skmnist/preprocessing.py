@@ -247,6 +247,31 @@ def flatten_images(X: Any) -> Any:
     return X.reshape(X.shape[0], math.prod(X.shape[1:]))
 
 
+def check_labels(y: np.ndarray, classes: np.ndarray, name: str = "y") -> None:
+    """Refuse labels that a classifier does not know.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_samples,)
+        The labels.
+    classes : ndarray of shape (n_classes,)
+        Those that the classifier knows.
+    name : str, default="y"
+        The parameter that the labels came in.
+
+    Raises
+    ------
+    ValueError
+        Where `y` has others.
+    """
+    # Not np.isin: it takes the text "1" for the number 1.
+    unknown = sorted(set(y.tolist()) - set(classes.tolist()), key=repr)
+    if unknown:
+        raise ValueError(
+            f"{name} has the labels {unknown}, which are not in {classes}."
+        )
+
+
 def stack_images(
     X: ArrayLike, image_shape: tuple[int, int] | None = None
 ) -> np.ndarray:
