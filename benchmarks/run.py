@@ -228,14 +228,19 @@ def find_load() -> list[str]:
 
 
 def measure_tables(plan: Plan, workers: dict[str, Worker]) -> list[dict]:
-    """Let the contestants take turns at each setting of each table."""
+    """Let the contestants take turns at each table.
+
+    In its turn a contestant goes through all settings, one right after the other: a
+    machine can be slower for some seconds, and so its sizes share what it is like.
+    """
     records = []
     for table, settings in plan.tables.items():
         names = plan.contestants(table, list(workers))
         for repeat in range(plan.repeats):
-            # The repeat is the seed, so accuracies are over so many seeds.
-            for setting in [replace(setting, seed=repeat) for setting in settings]:
-                for name in names:
+            for name in names:
+                for setting in settings:
+                    # The repeat is the seed, so accuracies are over so many seeds.
+                    setting = replace(setting, seed=repeat)
                     figures = workers[name].ask(measure_fit, name, setting)
                     records += make_records(table, name, repeat, figures, setting)
                     log(describe(table, repeat, plan.repeats, name, setting, figures))
