@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import multiprocessing
 import numbers
@@ -278,27 +279,29 @@ class MNISTMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If a parameter or the data are not valid; nothing has been trained then.
+            If a parameter or the data are not valid; nothing has been trained then, and
+            the fit before is as it was.
         KeyboardInterrupt
             On Ctrl-C; the classifier is fitted with the epochs that were ended.
         """
         _check_parameters(self)
         _check_validation_data(self, X_val, y_val, sample_weight_val)
         goes_on = self.warm_start and hasattr(self, "net_")
-        if goes_on:
-            self._take_up_settings()
-        else:
-            self._start()
-        X, y = self._validate(X, y, reset=not goes_on)
-        self._set_classes(y, goes_on)
-        train = self._make_data(X, y, sample_weight)
-        if X_val is None:
-            train, valid = self._split(train)
-        else:
-            X_val, y_val = self._validate(X_val, y_val, reset=False)
-            valid = self._make_data(X_val, y_val, sample_weight_val, y_name="y_val")
-        if not goes_on:
-            self.net_ = self._build_net()
+        with _unchanged_by_errors(self):
+            if goes_on:
+                self._take_up_settings()
+            else:
+                self._start()
+            X, y = self._validate(X, y, reset=not goes_on)
+            self._set_classes(y, goes_on)
+            train = self._make_data(X, y, sample_weight)
+            if X_val is None:
+                train, valid = self._split(train)
+            else:
+                X_val, y_val = self._validate(X_val, y_val, reset=False)
+                valid = self._make_data(X_val, y_val, sample_weight_val, y_name="y_val")
+            if not goes_on:
+                self.net_ = self._build_net()
         tasks = self._make_tasks(X, y, sample_weight)
         self._train(train, valid, self.max_epochs, tasks)
         return self
@@ -642,6 +645,18 @@ class MNISTMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             _check_net_state(self, net_state)
             self.net_ = self._build_net()
             self.net_.load_plain_state(net_state)
+
+
+@contextlib.contextmanager
+def _unchanged_by_errors(estimator):
+    # An earlier fit, which may have taken hours, is not lost to a mistake in the next.
+    earlier = dict(vars(estimator))
+    try:
+        yield
+    except Exception:
+        vars(estimator).clear()
+        vars(estimator).update(earlier)
+        raise
 
 
 def split_rows(

@@ -854,6 +854,31 @@ def test_what_are_no_labels_is_refused(y, words):
 
 
 @pytest.mark.parametrize(
+    ("parameters", "data", "words"),
+    [
+        ({}, {"X": spoil(np.nan)}, "contains NaN"),
+        ({}, {"X": PIXELS[:, :5], "y": np.linspace(0, 1, 20)}, "Unknown label type"),
+        ({}, {"y": np.arange(20) % 3, "sample_weight": -np.ones(20)}, "Negative"),
+        ({}, {"y": WORDS[np.arange(20) % 2], "sample_weight": [1.0]}, "has shape"),
+        ({}, {"X_val": PIXELS[:2], "y_val": [7, 8]}, "y_val has"),
+        ({"validation_split": 25}, {}, "validation_split=25 cannot split"),
+        ({"optimizer_params": {"no_such": 1}}, {}, "does not take"),
+    ],
+)
+def test_a_fit_that_is_refused_leaves_the_fit_before(parameters, data, words):
+    arguments = {"X": PIXELS, "y": np.arange(20) % 2}
+    model = small(early_stopping=True).fit(**arguments)
+    expected, best_epoch = model.predict_proba(PIXELS), model.best_epoch_
+
+    with pytest.raises(ValueError, match=words):
+        model.set_params(**parameters).fit(**{**arguments, **data})
+
+    assert_array_equal(model.predict_proba(PIXELS), expected)
+    assert_array_equal(model.classes_, [0, 1])
+    assert model.best_epoch_ == best_epoch
+
+
+@pytest.mark.parametrize(
     ("X", "words"),
     [
         (PIXELS[:, :5], "X has 5 features, but MNISTMLPClassifier is expecting 12"),
@@ -1004,17 +1029,6 @@ def test_what_an_optimizer_does_not_take_is_named(digits):
         ValueError, match=r"optimizer='adam' does not take .*'momentum'"
     ):
         classifier.fit(*digits)
-
-
-def test_a_failed_fit_leaves_no_half_fitted_classifier(digits):
-    X, y = digits
-    classifier = small().fit(X, y)
-
-    with pytest.raises(ValueError, match="sample_weight"):
-        classifier.fit(X, WORDS[y], sample_weight=[1.0])
-
-    with pytest.raises(NotFittedError):
-        classifier.predict(X)
 
 
 def test_a_wrong_random_state_is_an_error(digits):
