@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 from numpy.lib import format as npy
 from sklearn.base import BaseEstimator
-from sklearn.metrics._scorer import _PassthroughScorer
+from sklearn.metrics import get_scorer, get_scorer_names
+from sklearn.metrics._scorer import _PassthroughScorer, _Scorer
 from sklearn.model_selection import (
     GridSearchCV,
     KFold,
@@ -52,6 +53,7 @@ TRUSTED_CLASSES = (
     ShuffleSplit,
     StratifiedShuffleSplit,
     _PassthroughScorer,
+    _Scorer,
 )
 CONTAINERS = (dict, OrderedDict, list, tuple, np.random.RandomState)
 
@@ -80,7 +82,8 @@ def save_model(estimator: BaseEstimator, path: str | os.PathLike) -> None:
 
     The file holds arrays and parameters, no code. It can hold
     :class:`MNISTMLPClassifier`, :class:`ImageScaler`, scikit-learn's transformers, and
-    the `Pipeline`, `GridSearchCV` and `RandomizedSearchCV` around them. It needs skops:
+    the `Pipeline`, `GridSearchCV` and `RandomizedSearchCV` around them, with any metric
+    of scikit-learn's that `scoring` knows by name. It needs skops:
     `pip install 'skmnist[skops]'`.
 
     The file is written beside `path` and moved there when it is whole: if the process
@@ -315,9 +318,10 @@ def _trusted_names():
     # Here, because it takes longer to import than all else in this package.
     from sklearn.feature_selection import chi2, f_classif, mutual_info_classif
 
+    metrics = [get_scorer(name)._score_func for name in get_scorer_names()]
     # What is not a class is only named; loading calls none of it.
     values = (chi2, f_classif, mutual_info_classif, np.dtype)
-    return _names((*TRUSTED_CLASSES, *values))
+    return _names((*TRUSTED_CLASSES, *metrics, *values))
 
 
 @functools.cache

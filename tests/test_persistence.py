@@ -23,6 +23,7 @@ from sklearn.decomposition import PCA
 from sklearn.exceptions import InconsistentVersionWarning
 from sklearn.feature_selection import SelectKBest, VarianceThreshold
 from sklearn.impute import SimpleImputer
+from sklearn.metrics import f1_score, make_scorer
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, StandardScaler
@@ -193,6 +194,11 @@ PIPELINES = {
         cv=2,
     ),
 }
+SCORINGS = {
+    "name": "f1_macro",
+    "names": ["accuracy", "neg_log_loss", "roc_auc_ovr"],
+    "scorer": make_scorer(f1_score, average="macro"),
+}
 
 
 @pytest.mark.parametrize("pipeline", PIPELINES.values(), ids=PIPELINES)
@@ -200,6 +206,29 @@ def test_a_loaded_pipeline_predicts_to_the_bit(digits, tmp_path, pipeline):
     X, y = digits
     loaded = reloaded(pipeline.fit(X, y), tmp_path)
     np.testing.assert_array_equal(loaded.predict_proba(X), pipeline.predict_proba(X))
+
+
+@pytest.mark.parametrize("scoring", SCORINGS.values(), ids=SCORINGS)
+def test_a_loaded_search_scores_as_before(digits, tmp_path, scoring):
+    X, y = digits
+    refit = "accuracy" if isinstance(scoring, list) else True
+    search = GridSearchCV(
+        small(), {"dropout": [0.0, 0.5]}, cv=2, scoring=scoring, refit=refit
+    )
+    loaded = reloaded(search.fit(X, y), tmp_path)
+    assert loaded.score(X, y) == search.score(X, y)
+    assert set(loaded.cv_results_) == set(search.cv_results_)
+
+
+def test_a_score_of_the_users_own_is_not_saved(digits, tmp_path):
+    search = GridSearchCV(
+        small(), {"dropout": [0.0]}, cv=2, scoring=make_scorer(own_score)
+    )
+    save_and_fail(search.fit(*digits), tmp_path, "own_score")
+
+
+def own_score(y_true, y_pred):
+    return 0.0
 
 
 def test_an_unfitted_estimator_comes_back_unfitted(tmp_path):
