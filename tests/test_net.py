@@ -320,6 +320,15 @@ class PressCtrlC(Callback):
             time.sleep(1)
 
 
+@pytest.fixture
+def with_ctrl_c():
+    """Let the signal through, which a process in the background may ignore."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("with_ctrl_c")
 def test_ctrl_c_is_raised_on_and_leaves_a_fitted_classifier(digits):
     classifier = MNISTMLPClassifier(
         (16,), max_epochs=10, callbacks=[PressCtrlC(3)], random_state=0
