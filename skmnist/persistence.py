@@ -314,14 +314,15 @@ def _trusted_objects():
     return _names((*TRUSTED_CLASSES, *classes))
 
 
+@functools.cache
 def _trusted_names():
     # Here, because it takes longer to import than all else in this package.
     from sklearn.feature_selection import chi2, f_classif, mutual_info_classif
 
     metrics = [get_scorer(name)._score_func for name in get_scorer_names()]
     # What is not a class is only named; loading calls none of it.
-    values = (chi2, f_classif, mutual_info_classif, np.dtype)
-    return _names((*TRUSTED_CLASSES, *metrics, *values))
+    values = (chi2, f_classif, mutual_info_classif, *metrics, np.dtype)
+    return _names((*TRUSTED_CLASSES, *values))
 
 
 @functools.cache
