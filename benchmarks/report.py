@@ -256,12 +256,13 @@ def find_nonlinearity(frame: pd.DataFrame) -> float:
 
     A change is within a round, and the median over the rounds is taken of it.
     """
-    is_ours = (frame["table"] == "rows") & (frame["contestant"] == OURS)
-    rounds = frame[is_ours & (frame["quantity"] == "seconds_per_epoch")].pivot_table(
-        index="repeat", columns="n_rows", values="value"
-    )
-    per_row = rounds / rounds.columns.to_numpy(dtype=float)
-    return (per_row.pct_change(axis="columns").median().abs()).max()
+    rounds = {
+        repeat: summarize_growth(part, "rows")[OURS]
+        for repeat, part in frame.groupby("repeat")
+    }
+    seconds = pd.DataFrame(rounds)
+    per_row = seconds.div(seconds.index, axis="index")
+    return per_row.pct_change().median(axis="columns").abs().max()
 
 
 def _at_most(claim, measured, limit):

@@ -25,6 +25,7 @@ import traceback
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
+from itertools import product
 from pathlib import Path
 from typing import NamedTuple
 
@@ -237,13 +238,12 @@ def measure_tables(plan: Plan, workers: dict[str, Worker]) -> list[dict]:
     for table, settings in plan.tables.items():
         names = plan.contestants(table, list(workers))
         for repeat in range(plan.repeats):
-            for name in names:
-                for setting in settings:
-                    # The repeat is the seed, so accuracies are over so many seeds.
-                    setting = replace(setting, seed=repeat)
-                    figures = workers[name].ask(measure_fit, name, setting)
-                    records += make_records(table, name, repeat, figures, setting)
-                    log(describe(table, repeat, plan.repeats, name, setting, figures))
+            # The repeat is the seed, so accuracies are over so many seeds.
+            seeded = [replace(setting, seed=repeat) for setting in settings]
+            for name, setting in product(names, seeded):
+                figures = workers[name].ask(measure_fit, name, setting)
+                records += make_records(table, name, repeat, figures, setting)
+                log(describe(table, repeat, plan.repeats, name, setting, figures))
     return records
 
 
