@@ -1,6 +1,13 @@
 # Each target makes its own environment in .venv, from nothing but Python and make.
+ifeq ($(OS),Windows_NT)
+SHELL := bash
+PYTHON ?= python
+SCRIPTS := Scripts
+else
 PYTHON ?= python3
-BIN := .venv/bin
+SCRIPTS := bin
+endif
+BIN := .venv/$(SCRIPTS)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint docs benchmark format clean
