@@ -9,11 +9,15 @@ SCRIPTS := bin
 endif
 BIN := .venv/$(SCRIPTS)
 
+# The releases of scikit-learn between the oldest and the newest.
+MIDDLE := 1.7.2 1.8.0
+
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs benchmark format clean
+.PHONY: help demo test test-oldest test-middle $(MIDDLE:%=test-%) \
+	lint docs benchmark format clean
 
 help:  ## Show this help
-	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:[^#]*##/ /' | awk '{printf "%-10s %s\n", $$1, substr($$0, index($$0, $$2))}'
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*##/ /' | awk '{printf "%-12s %s\n", $$1, substr($$0, index($$0, $$2))}'
 
 demo: .venv/demo  ## Train, judge, save and draw the default network on MNIST
 	$(BIN)/skmnist
@@ -21,6 +25,14 @@ demo: .venv/demo  ## Train, judge, save and draw the default network on MNIST
 test: .venv/test  ## Run the tests and the examples in the docstrings
 	$(BIN)/python -m pytest --cov
 	SCIPY_ARRAY_API=1 $(BIN)/python -m pytest -q tests/test_common.py
+
+test-oldest: .venv-oldest/test  ## Run the tests with the oldest versions (Python 3.11)
+	.venv-oldest/$(SCRIPTS)/python -m pytest
+
+test-middle: $(MIDDLE:%=test-%)  ## Run scikit-learn's checks with its middle versions
+
+$(MIDDLE:%=test-%): test-%: .venv-%/test
+	.venv-$*/$(SCRIPTS)/python -m pytest -q tests/test_common.py README.md
 
 lint: .venv/lint  ## Check style and format
 	$(BIN)/ruff check .
@@ -37,13 +49,13 @@ format: .venv/lint  ## Format the code and mend what can be mended
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-clean:  ## Remove the environment and all that was made
-	rm -rf .venv .pytest_cache .ruff_cache .coverage .hypothesis htmlcov build dist \
+clean:  ## Remove the environments and all that was made
+	rm -rf .venv .venv-* .pytest_cache .ruff_cache .coverage .hypothesis htmlcov build dist \
 		skmnist-output docs/_build docs/auto_examples docs/generated
 
-.venv/pip:
+%/pip:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "skmnist needs Python 3.11 or newer; try: make PYTHON=python3.11")'
-	$(PYTHON) -m venv .venv
+	$(PYTHON) -m venv $*
 	touch $@
 
 .venv/demo: .venv/pip pyproject.toml constraints.txt
@@ -64,4 +76,14 @@ clean:  ## Remove the environment and all that was made
 
 .venv/lint: .venv/pip pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet $$(grep '^ruff==' constraints.txt)
+	touch $@
+
+.venv-oldest/constraints.txt: constraints-oldest.txt .venv-oldest/pip
+	cp $< $@
+
+$(MIDDLE:%=.venv-%/constraints.txt): .venv-%/constraints.txt: constraints.txt .venv-%/pip
+	{ grep -v '^scikit-learn==' $<; echo 'scikit-learn==$*'; } > $@
+
+$(patsubst %,.venv-%/test,oldest $(MIDDLE)): %/test: %/constraints.txt pyproject.toml
+	$*/$(SCRIPTS)/pip install --quiet --constraint $< --editable '.[test]'
 	touch $@
