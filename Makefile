@@ -13,8 +13,8 @@ BIN := .venv/$(SCRIPTS)
 MIDDLE := 1.7.2 1.8.0
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-oldest test-middle $(MIDDLE:%=test-%) \
-	lint docs benchmark format clean
+.PHONY: help demo test test-oldest test-middle $(MIDDLE:%=test-%) dist \
+	test-wheel test-sdist lint docs benchmark format clean
 
 help:  ## Show this help
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*##/ /' | awk '{printf "%-12s %s\n", $$1, substr($$0, index($$0, $$2))}'
@@ -33,6 +33,17 @@ test-middle: $(MIDDLE:%=test-%)  ## Run scikit-learn's checks with its middle ve
 
 $(MIDDLE:%=test-%): test-%: .venv-%/test
 	.venv-$*/$(SCRIPTS)/python -m pytest -q tests/test_common.py README.md
+
+dist: .venv/dist  ## Build the sdist and the wheel into dist
+	rm -rf dist
+	$(BIN)/python -m build
+	$(BIN)/twine check --strict dist/*
+
+test-wheel: dist  ## Run the README's code with the wheel, outside the checkout
+	$(BIN)/python tests/distribution.py wheel
+
+test-sdist: dist  ## Run the tests of the sdist, outside the checkout
+	$(BIN)/python tests/distribution.py sdist
 
 lint: .venv/lint  ## Check style and format
 	$(BIN)/ruff check .
@@ -76,6 +87,10 @@ clean:  ## Remove the environments and all that was made
 
 .venv/lint: .venv/pip pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet $$(grep '^ruff==' constraints.txt)
+	touch $@
+
+.venv/dist: .venv/pip constraints.txt
+	$(BIN)/pip install --quiet --constraint constraints.txt build twine
 	touch $@
 
 .venv-oldest/constraints.txt: constraints-oldest.txt .venv-oldest/pip
