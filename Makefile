@@ -13,7 +13,7 @@ BIN := .venv/$(SCRIPTS)
 MIDDLE := 1.7.2 1.8.0
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-oldest test-middle $(MIDDLE:%=test-%) dist \
+.PHONY: help demo data test test-oldest test-middle $(MIDDLE:%=test-%) dist \
 	test-wheel test-sdist lint docs benchmark format clean
 
 help:  ## Show this help
@@ -21,6 +21,9 @@ help:  ## Show this help
 
 demo: .venv/demo  ## Train, judge, save and draw the default network on MNIST
 	$(BIN)/skmnist
+
+data: .venv/demo  ## Download MNIST into scikit-learn's data home
+	$(BIN)/python -c 'from skmnist import fetch_mnist; fetch_mnist(subset="all")'
 
 test: .venv/test  ## Run the tests and the examples in the docstrings
 	$(BIN)/python -m pytest --cov
