@@ -12,6 +12,9 @@ BIN := .venv/$(SCRIPTS)
 # The releases of scikit-learn between the oldest and the newest.
 MIDDLE := 1.7.2 1.8.0
 
+# Those of the lint extra: the extra itself would install the package and torch.
+LINT_TOOLS := check-jsonschema ruff
+
 .DEFAULT_GOAL := help
 .PHONY: help demo data test test-oldest test-middle $(MIDDLE:%=test-%) dist \
 	test-wheel test-sdist lint docs benchmark format clean
@@ -48,9 +51,11 @@ test-wheel: dist  ## Run the README's code with the wheel, outside the checkout
 test-sdist: dist  ## Run the tests of the sdist, outside the checkout
 	$(BIN)/python tests/distribution.py sdist
 
-lint: .venv/lint  ## Check style and format
+lint: .venv/lint  ## Check style, format, workflows and citation
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.citation-file-format CITATION.cff
 
 docs: .venv/docs  ## Build the documentation into docs/_build/html, and test it
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
@@ -88,8 +93,8 @@ clean:  ## Remove the environments and all that was made
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[benchmark]'
 	touch $@
 
-.venv/lint: .venv/pip pyproject.toml constraints.txt
-	$(BIN)/pip install --quiet $$(grep '^ruff==' constraints.txt)
+.venv/lint: .venv/pip Makefile constraints.txt
+	$(BIN)/pip install --quiet --constraint constraints.txt $(LINT_TOOLS)
 	touch $@
 
 .venv/dist: .venv/pip constraints.txt
