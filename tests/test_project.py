@@ -1,0 +1,81 @@
+"""The files around the package agree with each other."""
+
+import re
+import shutil
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.version import Version
+
+import skmnist
+
+ROOT = Path(__file__).parents[1]
+WORKFLOWS = sorted(ROOT.glob(".github/workflows/*.yml"))
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+EXTRAS = PROJECT["optional-dependencies"]
+
+
+def read_requirements(lines):
+    requirements = map(Requirement, lines)
+    return [each for each in requirements if each.name != "skmnist"]
+
+
+def read_pins(name):
+    lines = (ROOT / name).read_text().splitlines()
+    pins = [line.split("==") for line in lines if line and not line.startswith("#")]
+    return {package: Version(version) for package, version in pins}
+
+
+def get_floor(requirement):
+    (floor,) = (each for each in requirement.specifier if each.operator == ">=")
+    return Version(floor.version)
+
+
+INSTALLED = read_requirements(
+    [*PROJECT["dependencies"], *EXTRAS["skops"], *EXTRAS["distributed"]]
+)
+ALL = read_requirements(sum(EXTRAS.values(), PROJECT["dependencies"]))
+
+
+def test_the_citation_is_of_this_version():
+    lines = (ROOT / "CITATION.cff").read_text().splitlines()
+    citation = dict(line.split(":", 1) for line in lines if re.match(r"[a-z-]+:", line))
+    required = {"cff-version", "message", "title", "type", "authors", "license"}
+    assert required <= set(citation)
+    assert citation["version"].strip() == skmnist.__version__
+
+
+@pytest.mark.parametrize("requirement", INSTALLED, ids=lambda each: each.name)
+def test_the_oldest_versions_are_the_floors(requirement):
+    pin = read_pins("constraints-oldest.txt")[requirement.name]
+    if requirement.name == "torch":
+        # Not every index keeps the CPU builds of its old releases.
+        assert pin >= get_floor(requirement)
+    else:
+        assert pin == get_floor(requirement)
+
+
+@pytest.mark.parametrize("requirement", ALL, ids=lambda each: each.name)
+def test_the_newest_versions_are_in_the_ranges(requirement):
+    pin = read_pins("constraints.txt")[requirement.name]
+    assert requirement.specifier.contains(pin)
+
+
+def test_make_lint_installs_the_lint_extra():
+    makefile = (ROOT / "Makefile").read_text()
+    tools = re.search(r"^LINT_TOOLS := (.*)$", makefile, re.MULTILINE)[1].split()
+    assert set(tools) == {each.name for each in read_requirements(EXTRAS["lint"])}
+
+
+@pytest.mark.skipif(not WORKFLOWS, reason="the sdist holds no workflows")
+@pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
+def test_the_workflows_call_targets_that_exist():
+    text = "\n".join(path.read_text() for path in WORKFLOWS)
+    # Either after make, or in the list that `make ${{ matrix.target }}` goes through.
+    calls = re.findall(r"(?:run: make|target:) \[?([a-z].*)", text)
+    targets = {target for call in calls for target in re.findall(r"[\w.-]+", call)}
+    assert targets >= {"lint", "test", "docs"}
+    subprocess.run(["make", "--dry-run", *targets], cwd=ROOT, check=True)
