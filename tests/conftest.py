@@ -1,4 +1,4 @@
-"""Fixtures that many tests share."""
+"""Fixtures that many tests share, and which skips CI allows."""
 
 import os
 from pathlib import Path
@@ -12,6 +12,33 @@ import pytest
 from sklearn.datasets import load_digits
 
 ROOT = Path(__file__).parents[1]
+# What a machine or a version cannot have. In CI a skip for any other reason, such as a
+# data set or an extra that is missing, is a failure.
+ALLOWED_SKIPS = (
+    "unavailable here: ",
+    "SCIPY_ARRAY_API is not set",  # `make test` runs those tests once more with it
+)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport():
+    return fail_if_skipped((yield))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report():
+    return fail_if_skipped((yield))
+
+
+def fail_if_skipped(report):
+    """Make a failure of a skip that CI does not allow."""
+    is_skip = report.skipped and not hasattr(report, "wasxfail")
+    if is_skip and os.environ.get("CI"):
+        reason = report.longrepr[2].removeprefix("Skipped: ")
+        if not reason.startswith(ALLOWED_SKIPS):
+            report.outcome = "failed"
+            report.longrepr = f"CI does not allow this skip: {reason}"
+    return report
 
 
 @pytest.fixture(scope="session")
