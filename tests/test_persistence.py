@@ -340,6 +340,10 @@ def test_a_full_disk_leaves_the_old_file(model, saved, tmp_path, monkeypatch):
     assert [file.read_bytes() for file in tmp_path.iterdir()] == [b"old"]
 
 
+@pytest.mark.skipif(
+    sys.platform == "win32",
+    reason="unavailable here: links, which Windows leaves to administrators",
+)
 def test_a_link_stays_a_link(model, tmp_path):
     (tmp_path / "link").symlink_to(tmp_path / "model.skmnist")
     save_model(model, tmp_path / "link")
@@ -353,7 +357,9 @@ def save_in_turn(models, path):
             save_model(model, path)
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
+@pytest.mark.skipif(
+    not hasattr(os, "fork"), reason="unavailable here: os.fork, which Windows lacks"
+)
 @pytest.mark.parametrize("seed", range(N_KILLS))
 def test_a_kill_leaves_the_old_file_or_the_new_one(digits, tmp_path, seed):
     # Below what torch takes more threads for, which a forked process does not have.
