@@ -151,8 +151,9 @@ def compare(frame: pd.DataFrame) -> pd.DataFrame:
         if other in seconds:
             table[label] = seconds / seconds[other]
     table["test accuracy"] = summary["test_accuracy"]
-    table["peak memory, MB"] = summary["peak_bytes"] / 1e6
-    table["of the training set"] = summary["peak_bytes"] / n_bytes
+    if "peak_bytes" in summary:
+        table["peak memory, MB"] = summary["peak_bytes"] / 1e6
+        table["of the training set"] = summary["peak_bytes"] / n_bytes
     return table.sort_values("seconds an epoch", ascending=False)
 
 

@@ -16,7 +16,6 @@ import importlib.util
 import multiprocessing
 import os
 import platform
-import resource
 import statistics
 import subprocess
 import sys
@@ -388,7 +387,7 @@ def measure_fit(mnist: Mnist, name: str, setting: Setting) -> dict[str, float | 
     start = time.perf_counter()
     model = contestant.fit(*data, setting)
     seconds = time.perf_counter() - start
-    peak = read_peak() - before
+    peak = None if before is None else read_peak() - before
     del data
     return {
         "seconds_per_epoch": seconds / setting.epochs,
@@ -444,6 +443,8 @@ def measure_memory(mnist: Mnist, dtype: str) -> Figures:
     else:
         X = scale(X)
     before = forget_peak()
+    if before is None:
+        raise RuntimeError("only Linux forgets a peak of memory")
     model.fit(X, mnist.labels)
     n_bytes = X.size * np.dtype(np.float32).itemsize
     return {"skmnist": {"peak_multiple": (read_peak() - before) / n_bytes}}
@@ -533,25 +534,24 @@ def scale(images: np.ndarray) -> np.ndarray:
     return np.divide(images, np.float32(255), dtype=np.float32)
 
 
-def forget_peak() -> int:
-    """Return the resident bytes of now, from which the peak is counted."""
+def forget_peak() -> int | None:
+    """Return the resident bytes of now, or None where an earlier peak would stay."""
     gc.collect()
     with contextlib.suppress(AttributeError, OSError):
         # Memory that a fit before has left free would hide what this one takes.
         ctypes.CDLL(None).malloc_trim(0)
-    with contextlib.suppress(OSError):
+    try:
         Path("/proc/self/clear_refs").write_text("5")
+    except OSError:
+        return None
     return read_peak()
 
 
 def read_peak() -> int:
     """Return the most bytes that were resident since they were last forgotten."""
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/self/status").read_text().splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) * 1024
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    # Not ru_maxrss, which never falls, and begins with that of the parent.
+    status = Path("/proc/self/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) * 1024
 
 
 def describe_machine(n_threads: int, plan: Plan) -> dict:

@@ -1,7 +1,12 @@
-"""Fixtures that many tests share."""
+"""Fixtures that many tests share, and which skips CI allows."""
 
+import contextlib
+import ctypes
+import gc
 import os
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 os.environ["MPLBACKEND"] = "agg"
 # Small networks gain nothing from more, and on a busy machine threads wait for others.
@@ -12,6 +17,34 @@ import pytest
 from sklearn.datasets import load_digits
 
 ROOT = Path(__file__).parents[1]
+CLEAR_REFS = Path("/proc/self/clear_refs")
+# What a machine or a version cannot have. In CI a skip for any other reason, such as a
+# data set or an extra that is missing, is a failure.
+ALLOWED_SKIPS = (
+    "unavailable here: ",
+    "SCIPY_ARRAY_API is not set",  # `make test` runs those tests once more with it
+)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport():
+    return fail_if_skipped((yield))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report():
+    return fail_if_skipped((yield))
+
+
+def fail_if_skipped(report):
+    """Make a failure of a skip that CI does not allow."""
+    is_skip = report.skipped and not hasattr(report, "wasxfail")
+    if is_skip and os.environ.get("CI"):
+        reason = report.longrepr[2].removeprefix("Skipped: ")
+        if not reason.startswith(ALLOWED_SKIPS):
+            report.outcome = "failed"
+            report.longrepr = f"CI does not allow this skip: {reason}"
+    return report
 
 
 @pytest.fixture(scope="session")
@@ -41,3 +74,29 @@ def mnist(data_home):
     train = fetch_mnist(subset="train", data_home=data_home)
     test = fetch_mnist(subset="test", data_home=data_home)
     return train.data, train.target, test.data, test.target
+
+
+@pytest.fixture
+def peak_memory():
+    """A context that knows the `megabytes` that its block took at most and at once."""
+    if not CLEAR_REFS.exists():
+        allowed = "" if sys.platform == "linux" else "unavailable here: "
+        pytest.skip(f"{allowed}{CLEAR_REFS}, which Linux has")
+    return measure_peak_memory
+
+
+@contextlib.contextmanager
+def measure_peak_memory():
+    gc.collect()
+    with contextlib.suppress(AttributeError):
+        # Memory that was freed but kept would hide as much that the block takes.
+        ctypes.CDLL(None).malloc_trim(0)
+    CLEAR_REFS.write_text("5")  # resets the peak, which else never falls
+    before, peak = read_peak_memory(), SimpleNamespace()
+    yield peak
+    peak.megabytes = read_peak_memory() - before
+
+
+def read_peak_memory():
+    status = Path("/proc/self/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) * 1024 / 1e6

@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -55,7 +57,6 @@ def test_inverse_transform_gives_back_the_intensities():
 
 
 def test_no_float64_copy_is_made():
-    tracemalloc = pytest.importorskip("tracemalloc")
     images = np.zeros((2000, 784), dtype=np.uint8)
     scaler = ImageScaler().fit(images)
     tracemalloc.start()

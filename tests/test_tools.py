@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import sklearn
 from numpy.testing import assert_array_equal
+from packaging.version import Version
 from sklearn.base import clone, is_classifier
 from sklearn.calibration import CalibratedClassifierCV, CalibrationDisplay
 from sklearn.compose import ColumnTransformer
@@ -53,6 +54,11 @@ from skmnist import HistoryDisplay, ImageScaler, MNISTMLPClassifier
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:X looks scaled already", "ignore:X has intensities up to"
+)
+
+needs_callbacks = pytest.mark.skipif(
+    Version(sklearn.__version__) < Version("1.9"),
+    reason="unavailable here: sklearn.callback, new in scikit-learn 1.9",
 )
 
 WORDS = np.array(
@@ -505,8 +511,10 @@ def make_monitored_search(monitor, n_jobs, digits):
     return GridSearchCV(model, grid, cv=2, n_jobs=n_jobs).fit(*digits)
 
 
+@needs_callbacks
 def test_scikit_learns_monitor_scores_every_epoch_of_a_search(digits):
-    callback = pytest.importorskip("sklearn.callback")
+    from sklearn import callback
+
     monitor = callback.ScoringMonitor(scoring=["accuracy"])
 
     search = make_monitored_search(monitor, 2, digits)
@@ -519,8 +527,10 @@ def test_scikit_learns_monitor_scores_every_epoch_of_a_search(digits):
     assert refit["accuracy"].iloc[-1] == pytest.approx(search.score(*digits))
 
 
+@needs_callbacks
 def test_all_learning_curves_of_a_search_come_in_one_picture(digits):
-    callback = pytest.importorskip("sklearn.callback")
+    from sklearn import callback
+
     monitor = callback.ScoringMonitor(scoring=["accuracy", "neg_log_loss"])
     make_monitored_search(monitor, 1, digits)
     log = monitor.get_logs().data_as_pandas
@@ -535,8 +545,10 @@ def test_all_learning_curves_of_a_search_come_in_one_picture(digits):
     assert_array_equal(line.get_xdata(), [1, 2, 3])
 
 
+@needs_callbacks
 def test_scikit_learns_progress_bar_shows_search_fold_and_epoch(digits, capsys):
-    callback = pytest.importorskip("sklearn.callback")
+    from sklearn import callback
+
     pytest.importorskip("rich")
     model = make_pipeline(ImageScaler(1.0), make_mlp(max_epochs=3))
     search = GridSearchCV(model, {"mnistmlpclassifier__dropout": [0.0]}, cv=2)
@@ -569,8 +581,8 @@ class StopAfterTwoEpochs:
         return context.task_name == "epoch" and context.task_id == 1
 
 
+@needs_callbacks
 def test_a_callback_of_scikit_learns_can_stop_the_training(digits):
-    pytest.importorskip("sklearn.callback")
     stopper = StopAfterTwoEpochs()
 
     mlp = make_mlp(max_epochs=5).set_callbacks(stopper).fit(*digits)
@@ -582,8 +594,8 @@ def test_a_callback_of_scikit_learns_can_stop_the_training(digits):
     ]
 
 
+@needs_callbacks
 def test_the_scaler_is_a_task_too(digits):
-    pytest.importorskip("sklearn.callback")
     noter = StopAfterTwoEpochs()
 
     ImageScaler(1.0).set_callbacks(noter).fit(digits[0])
@@ -591,8 +603,10 @@ def test_the_scaler_is_a_task_too(digits):
     assert noter.tasks == ["setup", "begin fit 0", "end fit 0", "teardown"]
 
 
+@needs_callbacks
 def test_callbacks_do_not_keep_the_data_alive(digits):
-    callback = pytest.importorskip("sklearn.callback")
+    from sklearn import callback
+
     X, y = digits[0].copy(), digits[1]
     mlp = make_mlp(max_epochs=1).set_callbacks(
         callback.ScoringMonitor(scoring="accuracy")
