@@ -7,7 +7,6 @@ import math
 import multiprocessing
 import numbers
 import re
-import warnings
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Self
 
@@ -19,14 +18,22 @@ from sklearn.preprocessing import LabelEncoder
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
-from skorch.callbacks import Callback, EarlyStopping
+from skorch.callbacks import Callback
 from skorch.dataset import ValidSplit
 from skorch.helper import predefined_split
 from torch.utils.data import Subset
 
 from skmnist import __version__
+from skmnist._sklearn import (
+    DOC_LINK_TEMPLATE,
+    CallbackSupportMixin,
+    OtherVersionWarning,
+    warn,
+    with_callbacks,
+)
 from skmnist.module import ACTIVATIONS, MLP
 from skmnist.net import (
+    EarlyStopping,
     EpochTasks,
     ImageDataset,
     ImageNet,
@@ -35,13 +42,7 @@ from skmnist.net import (
     normalize_weights,
 )
 from skmnist.optimizer import FusedAdam, FusedAdamW
-from skmnist.preprocessing import (
-    DOC_LINK_TEMPLATE,
-    CallbackSupportMixin,
-    check_labels,
-    flatten_images,
-    with_callbacks,
-)
+from skmnist.preprocessing import check_labels, flatten_images
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -136,7 +137,8 @@ class MNISTMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         at the rows of that call.
     callbacks : list of :class:`skorch.callbacks.Callback`, default=None
         More callbacks for the net: instances, classes or pairs of a name and one of
-        them. Each fit works on clones of them.
+        them. Each fit works on clones of them, or on a callback itself where it cannot
+        be cloned.
     warm_start : bool, default=False
         Whether :meth:`fit` goes on from the weights of the fit before.
     device : str or torch.device, default="auto"
@@ -289,7 +291,8 @@ class MNISTMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         goes_on = self.warm_start and hasattr(self, "net_")
         with _unchanged_by_errors(self):
             if goes_on:
-                self._take_up_settings()
+                self._check_same_network()
+                optimizer_settings = self._new_optimizer_settings()
             else:
                 self._start()
             X, y = self._validate(X, y, reset=not goes_on)
@@ -302,6 +305,8 @@ class MNISTMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
                 valid = self._make_data(X_val, y_val, sample_weight_val, y_name="y_val")
             if not goes_on:
                 self.net_ = self._build_net()
+        if goes_on:
+            self._take_up(optimizer_settings)
         tasks = self._make_tasks(X, y, sample_weight)
         self._train(train, valid, self.max_epochs, tasks)
         return self
@@ -439,7 +444,7 @@ class MNISTMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             }
             for epoch in self.net_.history
         ]
-        frame = pd.DataFrame(epochs)
+        frame = pd.DataFrame(epochs, columns=None if epochs else HISTORY_COLUMNS)
         first = [name for name in HISTORY_COLUMNS if name in frame]
         return frame[first + [name for name in frame if name not in first]]
 
@@ -487,17 +492,44 @@ class MNISTMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             )
         self.classes_ = classes
 
-    def _take_up_settings(self):
+    def _check_same_network(self):
         for name in NET_PARAMETERS:
             value, earlier = getattr(self, name), self._built_with[name]
-            if name not in OPTIMIZER_SETTINGS and repr(value) != repr(earlier):
+            if name not in OPTIMIZER_SETTINGS and not _is_same(name, value, earlier):
                 raise ValueError(
                     f"{name}={value!r} is new, but warm_start=True goes on with a "
                     f"network of {name}={earlier!r}; use warm_start=False."
                 )
-        settings = {"lr": self.learning_rate, **(self.optimizer_params or {})}
+
+    def _new_optimizer_settings(self):
+        """Return the settings of an optimizer made with the present parameters."""
+        optimizer, settings = _resolve_optimizer(
+            self.optimizer, self.optimizer_params, self._device.type
+        )
+        # On a parameter of its own: the net's must not change before all is well.
+        parameter = torch.nn.Parameter(torch.zeros(1, device=self._device))
+        with _explained_refusal(vars(self)):
+            fresh = optimizer([parameter], lr=self.learning_rate, **settings)
+        if self.optimizer in OPTIMIZERS:
+            parameter.grad = torch.zeros_like(parameter)
+            fresh.step()
+            self._check_optimizer_state(fresh.state[parameter].keys())
+        (group,) = fresh.param_groups
+        return {name: value for name, value in group.items() if name != "params"}
+
+    def _check_optimizer_state(self, needed):
+        for state in self.net_.optimizer_.state.values():
+            if state and needed - state.keys():
+                raise ValueError(
+                    f"optimizer_params={self.optimizer_params!r} needs "
+                    f"{', '.join(sorted(needed - state.keys()))}, which the fit before "
+                    "did not keep; use warm_start=False."
+                )
+
+    def _take_up(self, optimizer_settings):
         for group in self.net_.optimizer_.param_groups:
-            group.update(settings)
+            group.pop("initial_lr", None)  # of a schedule of the fit before
+            group.update(optimizer_settings)
 
     def _make_data(self, X, y, sample_weight, y_name="y"):
         check_labels(y, self.classes_, y_name)
@@ -545,14 +577,8 @@ class MNISTMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             verbose=0,
             rng=rng,
         )
-        try:
+        with _explained_refusal(built_with):
             return net.initialize()
-        except (TypeError, ValueError) as error:
-            raise ValueError(
-                f"optimizer={built_with['optimizer']!r} does not take learning_rate="
-                f"{built_with['learning_rate']!r} with optimizer_params="
-                f"{built_with['optimizer_params']!r}: {error}"
-            ) from error
 
     def _make_tasks(self, X, y, sample_weight):
         if not hasattr(self, "_skl_callbacks"):
@@ -592,18 +618,17 @@ class MNISTMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             callbacks.append(("early_stopping", stopper))
         if self.verbose >= 2:
             callbacks.append(("progress_bar", ProgressBar(epochs)))
-        callbacks += clone(list(self.callbacks or []), safe=False)
+        callbacks += map(_clone_callback, self.callbacks or [])
         # Last, so that they see what all others have done to the net.
         return callbacks if tasks is None else [*callbacks, ("epoch_tasks", tasks)]
 
     def _warn_of_divergence(self):
         loss = self.net_.history[-1]["train_loss"] if self.n_iter_ else 0.0
         if not math.isfinite(loss):
-            warnings.warn(
+            warn(
                 f"The training loss became {loss}; lower learning_rate="
                 f"{self.learning_rate!r} or scale the images.",
                 ConvergenceWarning,
-                stacklevel=5,
             )
 
     def _forward(self, X, head):
@@ -617,8 +642,9 @@ class MNISTMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         """Whether X passes without `validate_data`, which costs two forward passes."""
         if type(X) is not np.ndarray or hasattr(self, "feature_names_in_"):
             return False
-        is_ready = X.dtype == self._dtype and X.flags.c_contiguous
-        if not is_ready or X.ndim != 2 or X.shape[1] != self.n_features_in_:
+        is_ready = X.dtype == self._dtype and X.flags.c_contiguous and X.ndim == 2
+        # scikit-learn's validation does not ask for the attribute either.
+        if not is_ready or X.shape[1] != getattr(self, "n_features_in_", None):
             return False
         with np.errstate(over="ignore"):
             return len(X) > 0 and math.isfinite(X.sum())
@@ -640,7 +666,8 @@ class MNISTMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         version = state.pop("_skmnist_version", "unknown")
         net_state = state.pop("_net_state", None)
         super().__setstate__(state)
-        _warn_of_other_version(type(self).__name__, version)
+        if version != __version__:
+            warn(OtherVersionWarning(type(self).__name__, version))
         if net_state is not None:
             _check_net_state(self, net_state)
             self.net_ = self._build_net()
@@ -657,6 +684,35 @@ def _unchanged_by_errors(estimator):
         vars(estimator).clear()
         vars(estimator).update(earlier)
         raise
+
+
+@contextlib.contextmanager
+def _explained_refusal(parameters):
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"optimizer={parameters['optimizer']!r} does not take learning_rate="
+            f"{parameters['learning_rate']!r} with optimizer_params="
+            f"{parameters['optimizer_params']!r}: {error}"
+        ) from error
+
+
+def _is_same(name, value, earlier):
+    if name == "hidden_layer_sizes":
+        return as_sizes(value) == as_sizes(earlier)
+    if name == "device":
+        return str(value) == str(earlier)
+    return bool(value == earlier)
+
+
+def _clone_callback(callback):
+    # skorch takes a callback as it is, also one that cannot be made anew from its
+    # parameters, or that holds what cannot be copied.
+    try:
+        return clone(callback, safe=False)
+    except Exception:
+        return callback
 
 
 def split_rows(
@@ -849,21 +905,9 @@ def _class_weights(class_weight, classes, codes, sample_weight):
 def _warn_of_raw_images(X):
     some = X[:1000]
     if some.min() >= 0 and 127 < some.max() <= 255:
-        warnings.warn(
+        warn(
             f"X looks like raw images, with intensities up to {some.max():g}. Put an "
-            "ImageScaler before the classifier: it trains better on [0, 1].",
-            UserWarning,
-            stacklevel=5,
-        )
-
-
-def _warn_of_other_version(name, version):
-    if version != __version__:
-        warnings.warn(
-            f"This {name} was saved with skmnist {version} and is loaded with "
-            f"{__version__}; its results may differ.",
-            UserWarning,
-            stacklevel=4,
+            "ImageScaler before the classifier: it trains better on [0, 1]."
         )
 
 

@@ -85,6 +85,8 @@ class DaskBackend(ParallelBackendBase):
             future.add_done_callback(callback)
         return future
 
+    apply_async = submit  # its name before joblib 1.5
+
     def retrieve_result_callback(self, out: Future) -> list:
         """Return the results of a batch."""
         self._calls.discard(out)

@@ -12,13 +12,58 @@ import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
-from torch.ops import aten
+from torch.nn.modules.module import _has_any_global_hook
+
+aten = torch.ops.aten  # an attribute: torch before 2.6 has no module of that name
+
+# The rows and columns of a product are padded to a multiple: at other sizes MKL takes
+# other kernels for what is left over, and which rows those are depends on the number of
+# threads, and so do the last bits of the result.
+TILE = 16
 
 # Outputs that dropout draws masks for at once.
 OUTPUTS_AHEAD = 2**18
 
-# A thread's part of a weight gradient has so many rows, or a multiple.
-MIN_ROWS = 16
+
+def logistic(X: torch.Tensor) -> torch.Tensor:
+    """Return the logistic function, the same bits on any number of threads.
+
+    torch's own takes other arithmetic for what does not fill a vector at the end of a
+    thread's part.
+    """
+    return torch.exp(-X).add(1).reciprocal()
+
+
+def gelu(X: torch.Tensor) -> torch.Tensor:
+    """Return the Gaussian error linear unit, the same bits on any number of threads."""
+    if X.dtype != torch.float64:
+        return F.gelu(X)
+    # As for `logistic`; in float32 torch's own has no such end.
+    return torch.erf(X / math.sqrt(2)).add(1).mul(X).mul(0.5)
+
+
+def _gelu_gradient(gradient, X, out):
+    if X.dtype != torch.float64:
+        return aten.gelu_backward.default(gradient, X)
+    share = torch.erf(X / math.sqrt(2)).add_(1).mul_(0.5)
+    density = torch.exp(X * X / -2).mul_(1 / math.sqrt(2 * math.pi))
+    return gradient * density.mul_(X).add_(share)
+
+
+class Logistic(nn.Sigmoid):
+    """The logistic function as a module."""
+
+    def forward(self, X: torch.Tensor) -> torch.Tensor:
+        """Apply the function."""
+        return logistic(X)
+
+
+class GELU(nn.GELU):
+    """The Gaussian error linear unit as a module."""
+
+    def forward(self, X: torch.Tensor) -> torch.Tensor:
+        """Apply the function."""
+        return gelu(X)
 
 
 class Activation(NamedTuple):
@@ -48,13 +93,13 @@ ACTIVATIONS = {
         lambda gradient, X, out: aten.tanh_backward.default(gradient, out),
     ),
     "gelu": Activation(
-        nn.GELU,
-        F.gelu,
-        lambda gradient, X, out: aten.gelu_backward.default(gradient, X),
+        GELU,
+        gelu,
+        _gelu_gradient,
     ),
     "logistic": Activation(
-        nn.Sigmoid,
-        torch.sigmoid_,
+        Logistic,
+        logistic,
         lambda gradient, X, out: aten.sigmoid_backward.default(gradient, out),
     ),
     "identity": Activation(nn.Identity, lambda X: X, lambda gradient, X, out: gradient),
@@ -110,6 +155,19 @@ class MLP(nn.Sequential):
         super().__init__(layers)
         self.activation = activation
         self.blocks = blocks
+        self.built_of = [(layer, type(layer)) for layer in layers.values()]
+
+    def is_as_built(self) -> bool:
+        """Tell whether :func:`compute_gradients` computes what the modules would.
+
+        It does not where a user listens by a hook, or has put in a module or a method.
+        """
+        layers = list(self._modules.values())
+        return (
+            [(layer, type(layer)) for layer in layers] == self.built_of
+            and not any(map(_has_hooks, (self, *layers)))
+            and not _has_any_global_hook()
+        )
 
     def discard_masks(self) -> None:
         """Forget the dropout masks that were drawn ahead.
@@ -119,6 +177,16 @@ class MLP(nn.Sequential):
         for _, dropout in self.blocks:
             if dropout is not None:
                 dropout.discard_masks()
+
+
+def _has_hooks(module):
+    return (
+        module._forward_hooks
+        or module._forward_pre_hooks
+        or module._backward_hooks
+        or module._backward_pre_hooks
+        or "forward" in vars(module)
+    )
 
 
 class Dropout(nn.Module):
@@ -141,10 +209,19 @@ class Dropout(nn.Module):
         super().__init__()
         self.p = p
         self.rng = rng
+
+    @property
+    def p(self) -> float:
+        """The share of outputs to drop; may be set while training."""
+        return self._p
+
+    @p.setter
+    def p(self, p: float) -> None:
+        self._p = p
         n_kept = max(1, round((1 - p) * 2**16))
         self.n_bits = next(n for n in (1, 8, 16) if n_kept % 2 ** (16 - n) == 0)
         self.n_kept = n_kept // 2 ** (16 - self.n_bits)
-        self.masks = []
+        self.discard_masks()
 
     def forward(self, X: torch.Tensor) -> torch.Tensor:
         """Drop outputs and scale up the others in training; else pass them on."""
@@ -225,19 +302,24 @@ def compute_gradients(
         The logits, with dropout on.
     """
     activation = ACTIVATIONS[module.activation]
+    n_samples = X.shape[0]
     passes = []
-    inputs = X.T
+    inputs = _with_rows_in_a_row(pad_to_tiles(X).T)
     for layer, dropout in module.blocks:
         weight, inputs, bias = layer.factors(inputs)
         sums = torch.addmm(bias.unsqueeze(1), weight, inputs).to(X.dtype)
         outputs = activation.function(sums)
-        mask = None if dropout is None else dropout.mask(outputs)
+        mask = None
+        if dropout is not None:
+            mask = pad_to_tiles(dropout.mask(outputs[: layer.out_features, :n_samples]))
         passes.append((layer, inputs, weight, sums, outputs, mask))
         inputs = outputs if mask is None else outputs * mask
     layer = module.output
-    weight = layer.weight
-    logits = torch.addmm(layer.bias.unsqueeze(1), weight, inputs)
+    weight, inputs, bias = layer.factors(inputs)
+    padded_logits = torch.addmm(bias.unsqueeze(1), weight, inputs)
+    logits = padded_logits[: layer.out_features, :n_samples]
     loss, gradient = _cross_entropy(logits, y, sample_weight)
+    gradient = pad_to_tiles(gradient)
     _write_gradients(layer, inputs, gradient)
     for layer, inputs, weight_below, sums, outputs, mask in reversed(passes):
         gradient = (weight.T @ gradient.to(weight.dtype)).to(X.dtype)
@@ -247,6 +329,23 @@ def compute_gradients(
         _write_gradients(layer, inputs, gradient)
         weight = weight_below
     return loss, logits.T
+
+
+def pad_to_tiles(tensor: torch.Tensor) -> torch.Tensor:
+    """Return a tensor with zeros after its end, up to a multiple of `TILE` each way."""
+    missing = [-size % TILE for size in reversed(tensor.shape)]
+    if not any(missing):
+        return tensor
+    return F.pad(tensor, [n for missing_here in missing for n in (0, missing_here)])
+
+
+def _with_rows_in_a_row(factor):
+    """Return the second factor of a product in a layout with the same bits always.
+
+    In float64, where both factors lie in memory along the axis that is summed over, MKL
+    shares out that axis too, and the sums depend on the number of threads.
+    """
+    return factor.contiguous() if factor.dtype == torch.float64 else factor
 
 
 def _cross_entropy(logits, y, sample_weight):
@@ -265,9 +364,9 @@ def _cross_entropy(logits, y, sample_weight):
 def _write_gradients(layer, inputs, gradient):
     weight, bias = layer.weight, layer.bias
     if _has_gradient(weight):
-        multiply(gradient, inputs.T, out=weight.grad)
+        multiply(gradient, _with_rows_in_a_row(inputs.T), out=weight.grad)
     if _has_gradient(bias):
-        torch.sum(gradient, 1, out=bias.grad)
+        torch.sum(gradient[: layer.out_features], 1, out=bias.grad)
 
 
 def _has_gradient(parameter):
@@ -279,18 +378,20 @@ def _has_gradient(parameter):
 
 
 def multiply(a: torch.Tensor, b: torch.Tensor, out: torch.Tensor) -> None:
-    """Write `a @ b` into `out`, with factors of the type of `b`.
+    """Write `a @ b` without its padding into `out`, with factors of the type of `b`.
 
     On the CPU it is one product for each thread: MKL shares out a single one worse, and
     takes up to a half longer on two cores.
     """
+    n_rows, n_columns = out.shape
     n_parts = torch.get_num_threads()
-    if b.dtype != out.dtype:
-        out.copy_(a.to(b.dtype) @ b)
-    elif n_parts == 1 or out.shape[0] % (MIN_ROWS * n_parts) or not out.is_cpu:
+    is_padded = (a.shape[0], b.shape[1]) != (n_rows, n_columns)
+    if is_padded or b.dtype != out.dtype:
+        out.copy_((a.to(b.dtype) @ b)[:n_rows, :n_columns])
+    elif n_parts == 1 or n_rows % (TILE * n_parts) or not out.is_cpu:
         torch.mm(a, b, out=out)
     else:
-        shape = (n_parts, out.shape[0] // n_parts, -1)
+        shape = (n_parts, n_rows // n_parts, -1)
         torch.bmm(a.view(shape), b.expand(n_parts, *b.shape), out=out.view(shape))
 
 
@@ -356,14 +457,24 @@ class Linear(nn.Linear):
 
     def forward(self, X: torch.Tensor) -> torch.Tensor:
         """Return the weighted sums of the inputs."""
-        weight, inputs, bias = self.factors(X)
-        return F.linear(inputs, weight, bias).to(X.dtype)
+        n_missing = -X.shape[-1] % TILE
+        padded = F.pad(X, (0, n_missing)) if n_missing else X
+        weight, inputs, bias = self.factors(padded)
+        if X.dtype == torch.float64:
+            sums = inputs @ _with_rows_in_a_row(weight.T) + bias
+        else:
+            sums = F.linear(inputs, weight, bias).to(X.dtype)
+        # In one piece: what comes next would be shared out by rows otherwise.
+        return sums[..., : self.out_features].contiguous()
 
     def factors(
         self, X: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Return weights, inputs and biases in the type in which they multiply."""
-        weight, bias = self.weight, self.bias
+        """Return weights, inputs and biases in the type in which they multiply.
+
+        Weights and biases are padded to whole tiles.
+        """
+        weight, bias = pad_to_tiles(self.weight), pad_to_tiles(self.bias)
         dtype = X.dtype if self.is_exact else find_factor_dtype(X)
         if dtype == X.dtype:
             return weight, X, bias

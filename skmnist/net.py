@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import dis
+import os
+import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
 
 import numpy as np
+import skorch.callbacks
 import skorch.dataset
 import torch
 from skorch import NeuralNetClassifier
@@ -16,7 +18,7 @@ from skorch.callbacks import Callback, EpochTimer, PassthroughScoring, PrintLog
 from torch.utils.data import Subset
 from tqdm.auto import tqdm
 
-from skmnist.module import compute_gradients
+from skmnist.module import MLP, compute_gradients, pad_to_tiles
 
 # Rows that are judged at once where no gradient is needed: few enough that they and
 # the hidden units stay in the processor's cache.
@@ -165,21 +167,20 @@ class ImageNet(NeuralNetClassifier):
         """
         whole = {"X": dataset.dataset.X, "y": dataset.dataset.y}
         n_earlier = len(self.history)
-        self.notify("on_train_begin", **whole)
-        if len(self.history) > n_earlier:  # by skorch's LoadInitState
-            self._restore_rng()
-            epochs -= len(self.history) - n_earlier
-        try:
-            with torch_threads.shared():
+        with torch_threads.shared(), marked_signals():
+            self.notify("on_train_begin", **whole)
+            if len(self.history) > n_earlier:  # by skorch's LoadInitState
+                self._restore_rng()
+                epochs -= len(self.history) - n_earlier
+            try:
                 self.fit_loop(dataset, epochs=epochs)
-        except StopTraining:
-            pass
-        except KeyboardInterrupt:
-            self._forget_unfinished_epoch()
-            if self.history:
+            except StopTraining:
+                self._forget_unfinished_epoch()
+            except KeyboardInterrupt:
+                self._forget_unfinished_epoch()
                 self.notify("on_train_end", **whole)
-            raise
-        self.notify("on_train_end", **whole)
+                raise
+            self.notify("on_train_end", **whole)
 
     def forward_numpy(self, X: np.ndarray, head: Callable) -> np.ndarray:
         """Return `head` of the logits of images, without a gradient.
@@ -201,8 +202,12 @@ class ImageNet(NeuralNetClassifier):
         dataset = ImageDataset(as_tensor(X))
         batches = Batches(dataset, EVALUATION_BATCH_SIZE, self.device)
         with torch.inference_mode():
-            outputs = [head(self.module_(Xi)).cpu() for Xi, _ in batches]
+            outputs = [head(self._logits(Xi)).cpu() for Xi, _ in batches]
             return torch.cat(outputs).numpy()
+
+    def _logits(self, X):
+        # Whole tiles give the same bits on any number of threads.
+        return self.module_(pad_to_tiles(X))[: X.shape[0]]
 
     def input_gradient(self, X: np.ndarray, classes: np.ndarray) -> np.ndarray:
         """Return the gradient of one class's logit over the pixels of each image.
@@ -222,7 +227,7 @@ class ImageNet(NeuralNetClassifier):
         self.module_.eval()
         dtype = self.module_.output.weight.dtype
         pixels = torch.tensor(X, dtype=dtype, device=self.device, requires_grad=True)
-        logits = self.module_(pixels)
+        logits = self._logits(pixels)
         columns = torch.as_tensor(classes, device=self.device).unsqueeze(1)
         (gradient,) = torch.autograd.grad(logits.gather(1, columns).sum(), pixels)
         return gradient.cpu().numpy()
@@ -271,18 +276,48 @@ class ImageNet(NeuralNetClassifier):
     def get_loss(self, y_pred, y_true, X=None, training=False, sample_weight=None):
         """Return the weighted mean of the losses of a batch."""
         losses = super().get_loss(y_pred, y_true, X=X, training=training)
-        return (losses if sample_weight is None else losses * sample_weight).mean()
+        if sample_weight is None:
+            return losses.mean()
+        if losses.shape != sample_weight.shape:
+            raise ValueError(
+                f"The criterion {self.criterion_} gives a loss of shape "
+                f"{tuple(losses.shape)}, so images cannot be weighted; use one with "
+                "reduction='none'."
+            )
+        return (losses * sample_weight).mean()
 
     def _zero_grad_optimizer(self, set_to_none=None):
         """Do nothing: the gradients are written over."""
 
     def train_step_single(self, batch, sample_weight=None):
-        """Compute the loss of a batch and its gradients."""
+        """Compute the loss of a batch and its gradients.
+
+        By hand as long as nobody listens on the way; else by autograd, so that hooks,
+        and a module, criterion or method that a callback has put in, are called.
+        """
         if not self.module_.training:
             self._set_training(True)
-        with torch.no_grad():
-            loss, y_pred = compute_gradients(self.module_, *batch, sample_weight)
-        return {"loss": loss, "y_pred": y_pred}
+        if self._is_as_built():
+            with torch.no_grad():
+                loss, y_pred = compute_gradients(self.module_, *batch, sample_weight)
+            return {"loss": loss, "y_pred": y_pred}
+        Xi, yi = batch
+        self.optimizer_.zero_grad()
+        with torch.enable_grad():
+            y_pred = self.infer(Xi)
+            loss = self.get_loss(
+                y_pred, yi, X=Xi, training=True, sample_weight=sample_weight
+            )
+            loss.backward()
+        return {"loss": loss.detach(), "y_pred": y_pred.detach()}
+
+    def _is_as_built(self):
+        return (
+            type(self.module_) is MLP
+            and self.module_.is_as_built()
+            and _is_cross_entropy(self.criterion_)
+            and vars(self).keys().isdisjoint(("get_loss", "infer"))
+        )
 
     def validation_step(self, batch, sample_weight=None):
         """Compute the loss of a batch."""
@@ -290,8 +325,8 @@ class ImageNet(NeuralNetClassifier):
             self._set_training(False)
         Xi, yi = batch
         with torch.inference_mode():
-            y_pred = self.module_(Xi)
-            loss = self.get_loss(y_pred, yi, sample_weight=sample_weight)
+            y_pred = self._logits(Xi)
+            loss = self.get_loss(y_pred, yi, X=Xi, sample_weight=sample_weight)
         return {"loss": loss, "y_pred": y_pred}
 
     def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
@@ -330,9 +365,9 @@ class ImageNet(NeuralNetClassifier):
             try:
                 getattr(callback, method_name)(self, **cb_kwargs)
             except KeyboardInterrupt as interrupt:
-                if _is_raised_by_statement(interrupt):
-                    raise StopTraining from interrupt
-                raise
+                if getattr(interrupt, "is_from_signal", False):
+                    raise
+                raise StopTraining from interrupt
             except KeyError as error:
                 if "not found in history" not in str(error):
                     raise
@@ -368,6 +403,8 @@ class ImageNet(NeuralNetClassifier):
     def _forget_unfinished_epoch(self):
         if self.history and "dur" not in self.history[-1]:
             self.history.pop()
+            if self.history:
+                self._record_rng()
 
 
 class Tally:
@@ -449,8 +486,63 @@ class TorchThreads:
 torch_threads = TorchThreads()
 
 
+def _use_one_thread():
+    # OpenMP's threads do not survive a fork, and it would wait for them for ever. Nor
+    # does it start new ones when asked, so the child keeps to its one thread.
+    torch_threads.__init__()
+    torch.set_num_threads(1)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_use_one_thread)
+
+
+@contextlib.contextmanager
+def marked_signals():
+    """Mark each KeyboardInterrupt that a signal handler raises, meanwhile.
+
+    skorch's callbacks stop a training by KeyboardInterrupt. So does a person by Ctrl-C,
+    through a signal, and that must also stop the script around the training.
+    """
+    wrapped = {}
+    # Python runs handlers in the main thread only, and only there can they be set.
+    if threading.current_thread() is threading.main_thread():
+        for number in signal.valid_signals():
+            handler = signal.getsignal(number)
+            if callable(handler):
+                wrapped[number] = _mark_interrupts(handler), handler
+    for number, (wrapper, _) in wrapped.items():
+        signal.signal(number, wrapper)
+    try:
+        yield
+    finally:
+        for number, (wrapper, handler) in wrapped.items():
+            if signal.getsignal(number) is wrapper:
+                signal.signal(number, handler)
+
+
+def _mark_interrupts(handler):
+    def handle(number, frame):
+        try:
+            return handler(number, frame)
+        except KeyboardInterrupt as interrupt:
+            interrupt.is_from_signal = True
+            raise
+
+    return handle
+
+
 class StopTraining(KeyboardInterrupt):
     """A callback's own wish to stop, which skorch expresses as KeyboardInterrupt."""
+
+
+class EarlyStopping(skorch.callbacks.EarlyStopping):
+    """Stops early, and copes with a training that ends before its first epoch does."""
+
+    def on_train_end(self, net, **kwargs):
+        """Go back to the best weights."""
+        if net.history:
+            super().on_train_end(net, **kwargs)
 
 
 class EpochLog(PrintLog):
@@ -560,13 +652,19 @@ def _sees_batches(named_callback):
     )
 
 
-def _is_raised_by_statement(error):
-    # Ctrl-C comes at any instruction; a callback that wants to stop has a `raise`.
-    traceback = error.__traceback__
-    while traceback.tb_next is not None:
-        traceback = traceback.tb_next
-    instruction = traceback.tb_frame.f_code.co_code[traceback.tb_lasti]
-    return instruction == dis.opmap["RAISE_VARARGS"]
+def _is_cross_entropy(criterion):
+    """Tell whether a criterion is the one that the net was built with, unchanged."""
+    return (
+        type(criterion) is torch.nn.CrossEntropyLoss
+        and criterion.weight is None
+        and criterion.ignore_index == -100
+        and criterion.reduction == "none"
+        and criterion.label_smoothing == 0
+        and not criterion._forward_hooks
+        and not criterion._forward_pre_hooks
+        and not criterion._backward_hooks
+        and not criterion._backward_pre_hooks
+    )
 
 
 def _map_tensors(function, tree):

@@ -31,6 +31,7 @@ from sklearn.model_selection import (
 )
 from sklearn.pipeline import Pipeline
 from sklearn.utils import all_estimators
+from sklearn.utils._metadata_requests import MetadataRequest, MethodMetadataRequest
 from skorch.dataset import ValidSplit
 
 from skmnist.classifier import MNISTMLPClassifier
@@ -54,6 +55,8 @@ TRUSTED_CLASSES = (
     StratifiedShuffleSplit,
     _PassthroughScorer,
     _Scorer,
+    MetadataRequest,  # of a _PassthroughScorer before scikit-learn 1.8
+    MethodMetadataRequest,
 )
 CONTAINERS = (dict, OrderedDict, list, tuple, np.random.RandomState)
 

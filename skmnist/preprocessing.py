@@ -3,32 +3,23 @@
 from __future__ import annotations
 
 import math
-import warnings
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-try:  # experimental in scikit-learn 1.9, absent before
-    from sklearn.callback import CallbackSupportMixin, with_callbacks
-except ImportError:
-    CallbackSupportMixin = object
-
-    def with_callbacks(method):
-        """Return the method: this scikit-learn has no callbacks."""
-        return method
-
+from skmnist._sklearn import (
+    DOC_LINK_TEMPLATE,
+    CallbackSupportMixin,
+    warn,
+    with_callbacks,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
 __all__ = ["ImageScaler"]
-
-# Where scikit-learn's HTML repr of an estimator links to.
-DOC_LINK_TEMPLATE = (
-    "https://skmnist.readthedocs.io/en/stable/generated/skmnist.{estimator_name}.html"
-)
 
 
 class ImageScaler(
@@ -187,18 +178,14 @@ class ImageScaler(
         some = X[:1000]
         low, high = some.min(), some.max()
         if self.max_intensity > 1 and 0 <= low < high <= 1 and some.dtype.kind == "f":
-            warnings.warn(
+            warn(
                 f"X looks scaled already, with intensities up to {high:g}; leave the "
                 "ImageScaler out, or give max_intensity=1.",
-                UserWarning,
-                stacklevel=4,
             )
         elif high > self.max_intensity:
-            warnings.warn(
+            warn(
                 f"X has intensities up to {high:g}, more than max_intensity="
                 f"{self.max_intensity!r}; the scaled images will exceed 1.",
-                UserWarning,
-                stacklevel=4,
             )
 
     def _validate_images(self, X, reset):

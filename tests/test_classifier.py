@@ -1010,7 +1010,9 @@ def test_processes_are_spread_over_gpus(monkeypatch, process, expected):
     assert resolve_device("auto") == torch.device("cuda", expected)
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device here")
+@pytest.mark.skipif(
+    torch.cuda.is_available(), reason="unavailable here: a machine without CUDA"
+)
 def test_a_device_that_is_not_there_is_named(digits):
     with pytest.raises(ValueError, match=r"device='cuda' cannot be used here: .*Give"):
         small(device="cuda").fit(*digits)

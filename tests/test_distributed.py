@@ -80,6 +80,9 @@ def test_scores_are_the_same_on_one_core_two_cores_and_dask(digits, client):
     assert_equal_searches(alone, on_dask)
 
 
+@pytest.mark.skipif(
+    sys.platform == "win32", reason="unavailable here: SIGKILL, which Windows lacks"
+)
 @pytest.mark.parametrize("moment", [1, 3, 6])
 def test_a_search_survives_the_death_of_a_worker(digits, client, tmp_path, moment):
     X = np.repeat(digits[0], 10, axis=0)  # large enough to be sent once

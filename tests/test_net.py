@@ -4,7 +4,6 @@ import re
 import signal
 import subprocess
 import sys
-import termios
 import warnings
 
 import numpy as np
@@ -385,7 +384,12 @@ def test_verbose_2_shows_no_bar_where_there_is_no_terminal(digits, capfd):
 # Gradients over the pixels
 
 
+@pytest.mark.skipif(
+    sys.platform == "win32", reason="unavailable here: os.openpty, which Windows lacks"
+)
 def test_verbose_2_shows_a_bar_on_a_terminal():
+    import termios
+
     terminal, process_side = os.openpty()
     termios.tcsetwinsize(terminal, (24, 100))
     code = """
@@ -457,6 +461,9 @@ def train(folder, dies):
     )
 
 
+@pytest.mark.skipif(
+    sys.platform == "win32", reason="unavailable here: SIGKILL, which Windows lacks"
+)
 def test_training_goes_on_after_a_kill_as_if_nothing_had_been(tmp_path):
     killed = train(tmp_path / "killed", "dies")
     resumed = train(tmp_path / "killed", "lives")

@@ -70,7 +70,9 @@ def test_make_lint_installs_the_lint_extra():
     assert set(tools) == {each.name for each in read_requirements(EXTRAS["lint"])}
 
 
-@pytest.mark.skipif(not WORKFLOWS, reason="the sdist holds no workflows")
+@pytest.mark.skipif(
+    not WORKFLOWS, reason="unavailable here: workflows, which an sdist lacks"
+)
 @pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
 def test_the_workflows_call_targets_that_exist():
     text = "\n".join(path.read_text() for path in WORKFLOWS)

@@ -1,0 +1,82 @@
+"""What differs between scikit-learn's versions, and warnings as it gives them."""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+
+from sklearn.exceptions import InconsistentVersionWarning
+
+from skmnist import __version__
+
+try:  # experimental in scikit-learn 1.9, absent before
+    from sklearn.callback import CallbackSupportMixin, with_callbacks
+except ImportError:
+
+    class CallbackSupportMixin:  # type: ignore[no-redef]
+        """Nothing: this scikit-learn has no callbacks."""
+
+    def with_callbacks(method):  # type: ignore[no-redef]
+        """Return the method: this scikit-learn has no callbacks."""
+        return method
+
+
+__all__ = [
+    "DOC_LINK_TEMPLATE",
+    "CallbackSupportMixin",
+    "OtherVersionWarning",
+    "warn",
+    "with_callbacks",
+]
+
+# Where scikit-learn's HTML repr of an estimator links to.
+DOC_LINK_TEMPLATE = (
+    "https://skmnist.readthedocs.io/en/stable/generated/skmnist.{estimator_name}.html"
+)
+
+# Packages whose frames lie between our code and the line that called it.
+PACKAGES_BETWEEN = {"skmnist", "sklearn", "joblib"}
+
+
+class OtherVersionWarning(InconsistentVersionWarning):
+    """An estimator was saved with another version of this package.
+
+    Parameters
+    ----------
+    estimator_name : str
+        The class of the estimator.
+    saved_with : str
+        The version that it was saved with.
+    """
+
+    def __init__(self, estimator_name: str, saved_with: str):
+        self.estimator_name = estimator_name
+        self.saved_with = saved_with
+
+    def __str__(self) -> str:
+        return (
+            f"This {self.estimator_name} was saved with skmnist {self.saved_with} and "
+            f"is loaded with {__version__}; its results may differ."
+        )
+
+
+def warn(message: str | Warning, category: type[Warning] = UserWarning) -> None:
+    """Warn of what the caller of the package did, on the line where it was done.
+
+    How many frames lie between differs between scikit-learn's versions and methods.
+
+    Parameters
+    ----------
+    message : str or Warning
+        The message.
+    category : type of Warning, default=UserWarning
+        Its category, where the message is a str.
+    """
+    frame, level = inspect.currentframe(), 1
+    while frame is not None and _package(frame) in PACKAGES_BETWEEN:
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, category, stacklevel=level - 1)
+
+
+def _package(frame):
+    return frame.f_globals.get("__name__", "").partition(".")[0]
