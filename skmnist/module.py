@@ -151,7 +151,7 @@ class MLP(nn.Sequential):
             if dropout > 0:
                 layers[f"dropout_{number}"] = Dropout(dropout, rng)
             blocks.append((linear, layers.get(f"dropout_{number}")))
-        layers["output"] = Linear(sizes[-1], n_classes, rng, dtype, is_exact=True)
+        layers["output"] = Linear(sizes[-1], n_classes, rng, dtype, is_last=True)
         super().__init__(layers)
         self.activation = activation
         self.blocks = blocks
@@ -303,23 +303,31 @@ def compute_gradients(
     """
     activation = ACTIVATIONS[module.activation]
     n_samples = X.shape[0]
+    is_whole = n_samples % TILE == 0
     passes = []
     inputs = _with_rows_in_a_row(pad_to_tiles(X).T)
     for layer, dropout in module.blocks:
-        weight, inputs, bias = layer.factors(inputs)
+        weight, bias = layer.in_tiles()
+        weight, inputs, bias = layer.as_factors(weight, inputs, bias)
         sums = torch.addmm(bias.unsqueeze(1), weight, inputs).to(X.dtype)
         outputs = activation.function(sums)
         mask = None
         if dropout is not None:
-            mask = pad_to_tiles(dropout.mask(outputs[: layer.out_features, :n_samples]))
+            # Of the outputs that there are: those of autograd.
+            some = outputs if is_whole else outputs[:, :n_samples]
+            some = some[: layer.out_features] if layer.n_missing else some
+            mask = pad_to_tiles(dropout.mask(some))
         passes.append((layer, inputs, weight, sums, outputs, mask))
         inputs = outputs if mask is None else outputs * mask
     layer = module.output
-    weight, inputs, bias = layer.factors(inputs)
-    padded_logits = torch.addmm(bias.unsqueeze(1), weight, inputs)
-    logits = padded_logits[: layer.out_features, :n_samples]
-    loss, gradient = _cross_entropy(logits, y, sample_weight)
-    gradient = pad_to_tiles(gradient)
+    weight, bias = layer.in_tiles()
+    logits = torch.addmm(bias.unsqueeze(1), weight, inputs)
+    if is_whole:
+        loss, gradient = _cross_entropy(logits, y, sample_weight)
+    else:
+        logits = logits[:, :n_samples]
+        loss, gradient = _cross_entropy(logits, y, sample_weight)
+        gradient = pad_to_tiles(gradient)
     _write_gradients(layer, inputs, gradient)
     for layer, inputs, weight_below, sums, outputs, mask in reversed(passes):
         gradient = (weight.T @ gradient.to(weight.dtype)).to(X.dtype)
@@ -328,15 +336,13 @@ def compute_gradients(
         gradient = activation.gradient(gradient, sums, outputs)
         _write_gradients(layer, inputs, gradient)
         weight = weight_below
-    return loss, logits.T
+    return loss, logits[: module.output.out_features].T
 
 
-def pad_to_tiles(tensor: torch.Tensor) -> torch.Tensor:
-    """Return a tensor with zeros after its end, up to a multiple of `TILE` each way."""
-    missing = [-size % TILE for size in reversed(tensor.shape)]
-    if not any(missing):
-        return tensor
-    return F.pad(tensor, [n for missing_here in missing for n in (0, missing_here)])
+def pad_to_tiles(tensor: torch.Tensor, value: float = 0.0) -> torch.Tensor:
+    """Return a tensor with a value after its end, up to whole tiles each way."""
+    missing = [n for size in reversed(tensor.shape) for n in (0, -size % TILE)]
+    return F.pad(tensor, missing, value=value) if any(missing) else tensor
 
 
 def _with_rows_in_a_row(factor):
@@ -362,32 +368,23 @@ def _cross_entropy(logits, y, sample_weight):
 
 
 def _write_gradients(layer, inputs, gradient):
-    weight, bias = layer.weight, layer.bias
-    if _has_gradient(weight):
-        multiply(gradient, _with_rows_in_a_row(inputs.T), out=weight.grad)
-    if _has_gradient(bias):
-        torch.sum(gradient[: layer.out_features], 1, out=bias.grad)
-
-
-def _has_gradient(parameter):
-    if not parameter.requires_grad:  # frozen, by skorch's Freezer for example
-        parameter.grad = None
-    elif parameter.grad is None:
-        parameter.grad = torch.empty_like(parameter)
-    return parameter.grad is not None
+    weight_gradient, bias_gradient = layer.gradients_in_tiles()
+    if weight_gradient is not None:
+        multiply(gradient, _with_rows_in_a_row(inputs.T), out=weight_gradient)
+    if bias_gradient is not None:
+        torch.sum(gradient, 1, out=bias_gradient)
 
 
 def multiply(a: torch.Tensor, b: torch.Tensor, out: torch.Tensor) -> None:
-    """Write `a @ b` without its padding into `out`, with factors of the type of `b`.
+    """Write `a @ b` into `out`, with factors of the type of `b`.
 
     On the CPU it is one product for each thread: MKL shares out a single one worse, and
     takes up to a half longer on two cores.
     """
     n_rows, n_columns = out.shape
     n_parts = torch.get_num_threads()
-    is_padded = (a.shape[0], b.shape[1]) != (n_rows, n_columns)
-    if is_padded or b.dtype != out.dtype:
-        out.copy_((a.to(b.dtype) @ b)[:n_rows, :n_columns])
+    if b.dtype != out.dtype or b.shape[1] != n_columns:
+        out.copy_((a.to(b.dtype) @ b)[:, :n_columns])
     elif n_parts == 1 or n_rows % (TILE * n_parts) or not out.is_cpu:
         torch.mm(a, b, out=out)
     else:
@@ -419,6 +416,9 @@ def _is_bfloat16_wanted():
 class Linear(nn.Linear):
     """A linear layer with Glorot-uniform first weights and zero biases.
 
+    Its weights and biases, and the gradients that are written by hand, are the first
+    rows of memory of whole tiles.
+
     Parameters
     ----------
     n_in, n_out : int
@@ -427,8 +427,9 @@ class Linear(nn.Linear):
         The source of the weights.
     dtype : torch.dtype
         The float type of the weights.
-    is_exact : bool, default=False
-        Whether its product stays in that type, whatever `find_factor_dtype` says.
+    is_last : bool, default=False
+        Whether its outputs are the logits. Then its product is exact, whatever
+        `find_factor_dtype` says, and outputs beyond the last one have no probability.
 
     References
     ----------
@@ -442,10 +443,12 @@ class Linear(nn.Linear):
         n_out: int,
         rng: np.random.Generator,
         dtype: torch.dtype,
-        is_exact: bool = False,
+        is_last: bool = False,
     ):
         super().__init__(n_in, n_out, dtype=dtype)
-        self.is_exact = is_exact
+        self.is_last = is_last
+        self.n_missing, self.n_missing_inputs = -n_out % TILE, -n_in % TILE
+        self.tiles, self.gradient_tiles = {}, {}
         bound = math.sqrt(6 / (n_in + n_out))
         weight = rng.uniform(-bound, bound, size=(n_out, n_in))
         with torch.no_grad():
@@ -459,7 +462,9 @@ class Linear(nn.Linear):
         """Return the weighted sums of the inputs."""
         n_missing = -X.shape[-1] % TILE
         padded = F.pad(X, (0, n_missing)) if n_missing else X
-        weight, inputs, bias = self.factors(padded)
+        weight, inputs, bias = self.as_factors(
+            pad_to_tiles(self.weight), padded, pad_to_tiles(self.bias)
+        )
         if X.dtype == torch.float64:
             sums = inputs @ _with_rows_in_a_row(weight.T) + bias
         else:
@@ -467,15 +472,58 @@ class Linear(nn.Linear):
         # In one piece: what comes next would be shared out by rows otherwise.
         return sums[..., : self.out_features].contiguous()
 
-    def factors(
-        self, X: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Return weights, inputs and biases in the type in which they multiply.
+    def as_factors(self, weight, inputs, bias):
+        """Return weights, inputs and biases in the type in which they multiply."""
+        dtype = inputs.dtype if self.is_last else find_factor_dtype(inputs)
+        if dtype == inputs.dtype:
+            return weight, inputs, bias
+        return weight.to(dtype), inputs.to(dtype), bias.to(dtype)
 
-        Weights and biases are padded to whole tiles.
-        """
-        weight, bias = pad_to_tiles(self.weight), pad_to_tiles(self.bias)
-        dtype = X.dtype if self.is_exact else find_factor_dtype(X)
-        if dtype == X.dtype:
-            return weight, X, bias
-        return weight.to(dtype), X.to(dtype), bias.to(dtype)
+    def in_tiles(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return weights and biases in whole tiles, without a copy in most steps."""
+        weight, bias = self.weight, self.bias
+        if self.n_missing:
+            value = -math.inf if self.is_last else 0.0
+            weight = self._in_tiles("weight", weight, 0.0)
+            bias = self._in_tiles("bias", bias, value)
+        if self.n_missing_inputs:
+            weight = F.pad(weight, (0, self.n_missing_inputs))
+        return weight, bias
+
+    def gradients_in_tiles(self) -> list[torch.Tensor | None]:
+        """Return the memory for the gradients, None for what is frozen."""
+        return [
+            self._gradient_in_tiles(name, parameter)
+            for name, parameter in self._parameters.items()
+        ]
+
+    def _in_tiles(self, name, parameter, value):
+        tiles = self.tiles.get(name)
+        # Anew where the parameter has been moved, loaded or replaced.
+        if tiles is None or tiles.data_ptr() != parameter.data_ptr():
+            padding = (0, 0) * (parameter.dim() - 1) + (0, self.n_missing)
+            tiles = self.tiles[name] = F.pad(parameter.data, padding, value=value)
+            parameter.data = tiles[: self.out_features]
+        return tiles
+
+    def _gradient_in_tiles(self, name, parameter):
+        if not parameter.requires_grad:  # frozen, by skorch's Freezer for example
+            parameter.grad = None
+            return None
+        gradient = parameter.grad
+        if not self.n_missing:
+            if gradient is None:
+                gradient = parameter.grad = torch.empty_like(parameter)
+            return gradient
+        tiles = self.gradient_tiles.get(name)
+        if tiles is None or not _is_alike(tiles, parameter):
+            n_rows = self.out_features + self.n_missing
+            tiles = parameter.new_empty(n_rows, *parameter.shape[1:])
+            self.gradient_tiles[name] = tiles
+        if gradient is None or gradient.data_ptr() != tiles.data_ptr():
+            parameter.grad = tiles[: self.out_features]
+        return tiles
+
+
+def _is_alike(tensor, other):
+    return tensor.device == other.device and tensor.dtype == other.dtype

@@ -141,6 +141,7 @@ class ImageNet(NeuralNetClassifier):
     def __init__(self, *args, rng, dataset=ImageDataset, **kwargs):
         super().__init__(*args, dataset=dataset, **kwargs)
         self.rng = rng
+        self._steps_by_hand = False
 
     @property
     def _default_callbacks(self):
@@ -206,7 +207,7 @@ class ImageNet(NeuralNetClassifier):
             return torch.cat(outputs).numpy()
 
     def _logits(self, X):
-        # Whole tiles give the same bits on any number of threads.
+        # In whole tiles, see there.
         return self.module_(pad_to_tiles(X))[: X.shape[0]]
 
     def input_gradient(self, X: np.ndarray, classes: np.ndarray) -> np.ndarray:
@@ -297,7 +298,7 @@ class ImageNet(NeuralNetClassifier):
         """
         if not self.module_.training:
             self._set_training(True)
-        if self._is_as_built():
+        if self._steps_by_hand:
             with torch.no_grad():
                 loss, y_pred = compute_gradients(self.module_, *batch, sample_weight)
             return {"loss": loss, "y_pred": y_pred}
@@ -338,10 +339,12 @@ class ImageNet(NeuralNetClassifier):
             # So that it can go on from the state that the epoch before recorded.
             self.module_.discard_masks()
         are_batches_seen = any(map(_sees_batches, self.callbacks_))
+        self._steps_by_hand = self._is_as_built()
         tally = Tally()
         for batch, weight in iterator.weighted():
             if are_batches_seen:
                 self.notify("on_batch_begin", batch=batch, training=training)
+                self._steps_by_hand = self._is_as_built()
             step = step_fn(batch, sample_weight=weight, **fit_params)
             tally.add(step, batch[1], weight)
             if are_batches_seen:
@@ -646,7 +649,7 @@ class _WriteableView:
 
 def _sees_batches(named_callback):
     _, callback = named_callback
-    hooks = ("on_batch_begin", "on_batch_end")
+    hooks = ("on_batch_begin", "on_batch_end", "on_grad_computed")
     return isinstance(callback, PassthroughScoring) or any(
         getattr(type(callback), hook) is not getattr(Callback, hook) for hook in hooks
     )
