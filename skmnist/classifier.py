@@ -528,8 +528,9 @@ class MNISTMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
     def _take_up(self, optimizer_settings):
         for group in self.net_.optimizer_.param_groups:
-            group.pop("initial_lr", None)  # of a schedule of the fit before
             group.update(optimizer_settings)
+            if "initial_lr" in group:  # of a schedule, which goes on
+                group["initial_lr"] = self.learning_rate
 
     def _make_data(self, X, y, sample_weight, y_name="y"):
         check_labels(y, self.classes_, y_name)

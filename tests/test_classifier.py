@@ -1,10 +1,13 @@
+import copy
 import io
 import multiprocessing
+import os
 import pickle
 import subprocess
 import sys
 import threading
 import warnings
+from pathlib import Path
 
 import joblib
 import numpy as np
@@ -15,12 +18,17 @@ import skorch.callbacks
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
-from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.exceptions import (
+    ConvergenceWarning,
+    InconsistentVersionWarning,
+    NotFittedError,
+)
 from sklearn.model_selection import (
     GridSearchCV,
     PredefinedSplit,
     ShuffleSplit,
     StratifiedKFold,
+    cross_val_score,
 )
 from sklearn.pipeline import make_pipeline
 from skorch.dataset import ValidSplit
@@ -127,8 +135,8 @@ def test_fit_does_not_change_the_data(digits):
 
     small().fit(X, y, sample_weight=weight)
 
-    for array, copy in zip((X, y, weight), copies, strict=True):
-        assert_array_equal(array, copy)
+    for array, before in zip((X, y, weight), copies, strict=True):
+        assert_array_equal(array, before)
 
 
 # Labels
@@ -634,6 +642,57 @@ def test_warm_start_refuses_another_network(digits, change, words):
         classifier.set_params(**change).fit(*digits)
 
 
+def test_warm_start_knows_a_network_by_its_sizes(digits):
+    classifier = small(hidden_layer_sizes=16, warm_start=True).fit(*digits)
+
+    classifier.set_params(hidden_layer_sizes=(16,), dropout=np.float64(0.5))
+
+    assert classifier.fit(*digits).n_iter_ == 4
+
+
+def test_warm_start_lets_go_of_a_setting_that_was_taken_out(digits):
+    classifier = small(
+        warm_start=True, optimizer="sgd", optimizer_params={"momentum": 0.9}
+    ).fit(*digits)
+
+    classifier.set_params(optimizer_params=None).fit(*digits)
+
+    (group,) = classifier.net_.optimizer_.param_groups
+    assert group["momentum"] == 0
+
+
+def test_warm_start_scales_a_schedule_by_the_new_learning_rate(digits):
+    schedule = skorch.callbacks.LRScheduler("LambdaLR", lr_lambda=lambda n: 1 / (n + 1))
+    classifier = small(warm_start=True, callbacks=[schedule]).fit(*digits)
+    goes_on = copy.deepcopy(classifier).fit(*digits)
+
+    classifier.set_params(learning_rate=0.1).fit(*digits)
+
+    rates = [m.net_.optimizer_.param_groups[0]["lr"] for m in (classifier, goes_on)]
+    assert rates[0] == pytest.approx(100 * rates[1])
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"optimizer_params": {"bettas": (0.9, 0.99)}}, "does not take .*bettas"),
+        ({"optimizer_params": {"amsgrad": True}}, "needs max_exp_avg_sq, which the"),
+        ({"learning_rate": 1.0, "class_weight": {"one": 2}}, "class_weight"),
+        ({"learning_rate": 1.0, "batch_size": 0}, "batch_size=0"),
+    ],
+)
+def test_a_refused_warm_start_changes_nothing(digits, change, words):
+    X, y = digits
+    classifier = small(warm_start=True).fit(X, y)
+    expected = copy.deepcopy(classifier).fit(X, y).predict_proba(X)
+
+    with pytest.raises(ValueError, match=words):
+        classifier.set_params(**change).fit(X, y)
+    classifier.set_params(**small(warm_start=True).get_params())
+
+    assert_array_equal(classifier.fit(X, y).predict_proba(X), expected)
+
+
 def test_warm_start_refuses_other_labels(digits):
     X, y = digits
     classifier = small(warm_start=True).fit(X, y)
@@ -1136,3 +1195,100 @@ def test_the_lecture_is_reproduced(mnist):
     assert figures["loss"] == pytest.approx(0.1982, abs=0.015)
     difference = classifier.history_[LECTURE.columns] - LECTURE
     assert (np.sqrt((difference**2).mean()) < 0.02).all()
+
+
+# Warnings point at the caller's line
+
+
+def raw_images(digits):
+    return (digits[0] * 255).astype(np.float32), digits[1]
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda X, y: small().fit(X, y),
+        lambda X, y: small().partial_fit(X, y, classes=np.arange(10)),
+        lambda X, y: make_pipeline(small()).fit(X, y),
+        lambda X, y: make_pipeline(ImageScaler(16), "passthrough").fit(X, y),
+        lambda X, y: ImageScaler(16).fit(X),
+        lambda X, y: ImageScaler(16).fit_transform(X),
+        lambda X, y: ImageScaler(16).set_output(transform="pandas").fit_transform(X),
+        lambda X, y: small(learning_rate=1e30).fit(X / 255, y),
+        lambda X, y: cross_val_score(small(), X, y, cv=2, error_score="raise"),
+    ],
+)
+def test_a_warning_points_at_the_line_that_called(digits, call):
+    X, y = raw_images(digits)
+
+    with pytest.warns(UserWarning, match=r"raw images|more than max|loss") as warned:
+        call(X, y)
+
+    places = {(Path(warning.filename), warning.lineno) for warning in warned}
+    assert places == {(Path(__file__), call.__code__.co_firstlineno)}
+
+
+def test_a_model_of_another_version_is_loaded_with_a_warning(digits):
+    state = small().fit(*digits).__getstate__() | {"_skmnist_version": "0.0.1"}
+
+    with pytest.warns(InconsistentVersionWarning, match=r"saved with skmnist 0\.0\.1"):
+        MNISTMLPClassifier().__setstate__(state)
+
+
+# In scikit-learn's own tests
+
+# Their texts come as sparse matrices.
+SUBSTITUTE = """
+import scipy.sparse
+import sklearn.linear_model
+from skmnist import MNISTMLPClassifier
+
+def make_dense(X):
+    return X.toarray() if scipy.sparse.issparse(X) else X
+
+class LogisticRegression(MNISTMLPClassifier):
+    def __init__(self, C=1.0, solver="lbfgs", max_iter=100, random_state=None):
+        super().__init__(random_state=random_state)
+        self.C = C
+        self.solver = solver
+        self.max_iter = max_iter
+
+    def fit(self, X, y, sample_weight=None):
+        return super().fit(make_dense(X), y, sample_weight)
+
+    def predict(self, X):
+        return super().predict(make_dense(X))
+
+    def predict_proba(self, X):
+        return super().predict_proba(make_dense(X))
+
+    def decision_function(self, X):
+        return super().decision_function(make_dense(X))
+
+sklearn.linear_model.LogisticRegression = LogisticRegression
+"""
+
+
+def test_meta_estimators_delegate_to_it(tmp_path):
+    (tmp_path / "substitute.py").write_text(SUBSTITUTE)
+    tests = ["--pyargs", "sklearn.tests.test_metaestimators"]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "substitute", "-q", "-rA", *tests],
+        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert done.stdout.count("\nPASSED ") > 20
+
+
+def test_predicting_does_not_ask_for_the_number_of_features(digits):
+    X, y = digits
+    classifier = small().fit(X, y)
+    expected = classifier.predict(X)
+
+    del classifier.n_features_in_
+
+    assert_array_equal(classifier.predict(X), expected)

@@ -1,10 +1,13 @@
 import contextlib
 import os
+import pickle
 import re
 import signal
 import subprocess
 import sys
+import threading
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -339,6 +342,253 @@ def test_ctrl_c_is_raised_on_and_leaves_a_fitted_classifier(digits):
     assert type(interrupt.value) is KeyboardInterrupt
     assert classifier.n_iter_ == 2
     assert classifier.predict(digits[0]).shape == (500,)
+
+
+class StopAt(Callback):
+    """Stops the training, as skorch's callbacks do, at a moment of an epoch."""
+
+    def __init__(self, moment, epoch):
+        self.moment = moment
+        self.epoch = epoch
+
+    def notice(self, moment, net):
+        if moment == self.moment and len(net.history) == self.epoch:
+            raise KeyboardInterrupt
+
+    def on_epoch_begin(self, net, **kwargs):
+        self.notice("on_epoch_begin", net)
+
+    def on_batch_begin(self, net, **kwargs):
+        self.notice("on_batch_begin", net)
+
+    def on_batch_end(self, net, **kwargs):
+        self.notice("on_batch_end", net)
+
+    def on_grad_computed(self, net, **kwargs):
+        self.notice("on_grad_computed", net)
+
+
+@pytest.mark.parametrize("epoch", [1, 3])
+@pytest.mark.parametrize(
+    "moment", ["on_epoch_begin", "on_batch_begin", "on_batch_end", "on_grad_computed"]
+)
+def test_a_stop_within_an_epoch_leaves_the_epochs_before(digits, moment, epoch):
+    stopped = fit(digits, StopAt(moment, epoch), max_epochs=10, early_stopping=True)
+    copied = pickle.loads(pickle.dumps(stopped))
+
+    assert stopped.n_iter_ == len(stopped.history_) == epoch - 1
+    assert {"train_loss", "train_accuracy"} <= set(stopped.history_.columns)
+    assert_array_equal(
+        copied.predict_proba(digits[0]), stopped.predict_proba(digits[0])
+    )
+    assert copied.set_params(callbacks=None).partial_fit(*digits).n_iter_ == epoch
+
+
+class Signal(Callback):
+    """Sends the process a signal in the third epoch."""
+
+    def __init__(self, number):
+        self.number = number
+
+    def on_epoch_end(self, net, **kwargs):
+        import signal  # in the worker process too
+
+        if len(net.history) == 3:
+            signal.raise_signal(self.number)
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_an_interrupt_by_a_signal_handler_is_raised_on(digits, name):
+    def handle(number, frame):
+        raise KeyboardInterrupt
+
+    number = getattr(signal, name)
+    before = signal.signal(number, handle)
+    try:
+        with pytest.raises(KeyboardInterrupt) as interrupt:
+            fit(digits, Signal(number), max_epochs=10)
+        assert signal.getsignal(number) is handle
+    finally:
+        signal.signal(number, before)
+
+    assert type(interrupt.value) is KeyboardInterrupt
+
+
+def test_a_signal_that_was_handled_does_not_hide_a_stop(digits):
+    seen = []
+    before = signal.signal(signal.SIGTERM, lambda number, frame: seen.append(number))
+    try:
+        fitted = fit(digits, Signal(signal.SIGTERM), StopAfter(3), max_epochs=10)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+    assert (seen, fitted.n_iter_) == ([signal.SIGTERM], 3)
+
+
+def test_a_callback_can_stop_the_training_in_a_thread(digits):
+    with ThreadPoolExecutor(1) as pool:
+        fitted = pool.submit(fit, digits, StopAfter(2), max_epochs=10).result()
+
+    assert fitted.n_iter_ == 2
+
+
+# What a callback puts into the net
+
+
+class OnTrainBegin(Callback):
+    """Calls a function with the net when training begins."""
+
+    def __init__(self, function):
+        self.function = function
+
+    def on_train_begin(self, net, **kwargs):
+        self.function(net)
+
+
+def hook_forward(seen):
+    def put_in(net):
+        net.module_.hidden_1.register_forward_hook(lambda *_: seen.append("hidden"))
+
+    return put_in
+
+
+def hook_backward(seen):
+    def put_in(net):
+        net.module_.output.register_full_backward_hook(lambda *_: seen.append("out"))
+
+    return put_in
+
+
+def replace_criterion(seen):
+    class Criterion(torch.nn.CrossEntropyLoss):
+        def forward(self, y_pred, y):
+            seen.append("criterion")
+            return super().forward(y_pred, y)
+
+    return lambda net: setattr(net, "criterion_", Criterion())
+
+
+def replace_child(seen):
+    class Activation(torch.nn.Tanh):
+        def forward(self, X):
+            seen.append("activation")
+            return super().forward(X)
+
+    return lambda net: setattr(net.module_, "activation_1", Activation())
+
+
+def override_get_loss(seen):
+    def put_in(net):
+        get_loss = net.get_loss
+        net.get_loss = lambda *args, **kw: seen.append("loss") or get_loss(*args, **kw)
+
+    return put_in
+
+
+def override_forward(seen):
+    def put_in(net):
+        forward = net.module_.hidden_1.forward
+        net.module_.hidden_1.forward = lambda X: seen.append("forward") or forward(X)
+
+    return put_in
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        hook_forward,
+        hook_backward,
+        replace_criterion,
+        replace_child,
+        override_get_loss,
+        override_forward,
+    ],
+)
+def test_what_a_callback_puts_in_is_called_in_training(digits, make):
+    seen = []
+    n_steps = 3 * 4  # epochs of 500 rows in batches of 128
+
+    fit(digits, OnTrainBegin(make(seen)), validation_split=None)
+
+    assert len(seen) == n_steps
+
+
+def test_listening_by_a_hook_changes_no_number(digits):
+    X, _ = digits
+    watched = fit(digits, OnTrainBegin(hook_forward([])), batch_size=100)
+    alone = fit(digits, batch_size=100)
+
+    assert_allclose(watched.predict_proba(X), alone.predict_proba(X), atol=1e-5)
+
+
+def test_the_criterions_settings_are_heeded(digits):
+    def smooth(net):
+        net.criterion_.label_smoothing = 0.3
+
+    settings = {"dropout": 0.0, "learning_rate": 0.01, "max_epochs": 20}
+    smoothed = fit(digits, OnTrainBegin(smooth), **settings)
+    sharp = fit(digits, **settings)
+
+    losses = [model.history_["train_loss"].iloc[-1] for model in (smoothed, sharp)]
+    assert losses[0] > losses[1] + 0.3
+
+
+def test_batch_normalisation_can_be_put_in(digits):
+    def put_in(net):
+        net.module_.activation_1 = torch.nn.Sequential(
+            torch.nn.BatchNorm1d(16), torch.nn.ReLU()
+        )
+        net.initialize_optimizer()
+
+    fitted = fit(digits, OnTrainBegin(put_in), max_epochs=5)
+
+    norm = fitted.module_.activation_1[0]
+    assert norm.num_batches_tracked == 5 * 4
+    assert not torch.equal(norm.weight, torch.ones(16))
+
+
+def test_a_criterion_that_averages_cannot_weigh_images(digits):
+    def average(net):
+        net.criterion_ = torch.nn.CrossEntropyLoss()
+
+    model = MNISTMLPClassifier((16,), callbacks=[OnTrainBegin(average)])
+
+    with pytest.raises(ValueError, match="cannot be weighted; use one with reduction"):
+        model.fit(*digits, sample_weight=np.linspace(1, 2, 500))
+
+
+def test_dropout_can_be_changed_while_training(digits):
+    def drop_nothing(net):
+        net.module_.dropout_1.p = 0.0
+
+    changed = fit(digits, OnTrainBegin(drop_nothing), dropout=0.5)
+    without = fit(digits, dropout=0.0)
+
+    losses = [model.history_["train_loss"].iloc[-1] for model in (changed, without)]
+    assert losses[0] == pytest.approx(losses[1], rel=0.05)
+
+
+class CannotBeCloned(Callback):
+    """Keeps its argument under another name, as callbacks of optuna do."""
+
+    def __init__(self, trial):
+        self._trial = trial
+
+    def on_epoch_end(self, net, **kwargs):
+        self._trial.append(net.history[-1, "train_loss"])
+
+
+class HoldsALock(Callback):
+    def __init__(self, lock):
+        self.lock = lock
+
+
+def test_a_callback_that_cannot_be_cloned_is_used_as_it_is(digits):
+    losses = []
+
+    fit(digits, CannotBeCloned(losses), ("lock", HoldsALock(threading.Lock())))
+
+    assert len(losses) == 3
 
 
 def test_a_callback_that_looks_for_a_missing_column_is_named(digits):

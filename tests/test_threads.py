@@ -1,0 +1,101 @@
+"""A fit and its predictions are the same to the bit on any number of threads."""
+
+import contextlib
+
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_array_equal
+
+from skmnist import MNISTMLPClassifier
+
+SIZES = [(), (64,), (256,), (100, 30), (256, 256), (1024,)]
+OPTIMIZERS = ["adam", "adamw", "sgd", "rmsprop", "adagrad"]
+ACTIVATIONS = ["tanh", "gelu", "logistic", "identity"]
+BATCH_SIZES = [1, 7, 32, 100, 500, 1000, 2048]
+
+
+@pytest.fixture(scope="module")
+def images(mnist):
+    X = (mnist[0][:3000] / 255).astype(np.float32)
+    return X[:2100], mnist[1][:2100], X[2100:]
+
+
+@contextlib.contextmanager
+def threads(n):
+    before = torch.get_num_threads()
+    torch.set_num_threads(n)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def results(images, n_threads, n_rows=None, sample_weight=None, **parameters):
+    X, y, X_test = images
+    model = MNISTMLPClassifier(max_epochs=1, random_state=0, **parameters)
+    with threads(n_threads):
+        model.fit(X[:n_rows], y[:n_rows], sample_weight=sample_weight)
+        history = model.history_.drop(columns="duration").to_numpy()
+        # A batch of whole tiles, one with a rest, and one image.
+        predictions = [model.predict_proba(X_test[:n]) for n in (512, 900, 7, 1)]
+    return [history, *predictions]
+
+
+def assert_threads_change_nothing(images, **settings):
+    alone = results(images, 1, **settings)
+    for n_threads in (2, 3):
+        together = results(images, n_threads, **settings)
+        for one, other in zip(alone, together, strict=True):
+            assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("sizes", SIZES, ids=str)
+def test_of_every_optimizer(images, sizes, optimizer):
+    assert_threads_change_nothing(images, hidden_layer_sizes=sizes, optimizer=optimizer)
+
+
+@pytest.mark.parametrize("batch_size", BATCH_SIZES)
+@pytest.mark.parametrize("sizes", SIZES, ids=str)
+def test_of_every_batch_size(images, sizes, batch_size):
+    n_rows = 200 if batch_size < 10 else None
+    assert_threads_change_nothing(
+        images, hidden_layer_sizes=sizes, batch_size=batch_size, n_rows=n_rows
+    )
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_of_every_activation_and_float_type(images, activation, dtype):
+    X, y, X_test = images
+    assert_threads_change_nothing(
+        (X.astype(dtype), y, X_test.astype(dtype)),
+        hidden_layer_sizes=(100, 64),
+        activation=activation,
+        batch_size=512,
+    )
+
+
+@pytest.mark.parametrize("sizes", SIZES, ids=str)
+def test_of_weights_and_other_dropout(images, sizes):
+    weights = np.random.default_rng(0).uniform(0.1, 3, len(images[0]))
+    assert_threads_change_nothing(
+        images, hidden_layer_sizes=sizes, dropout=0.2, sample_weight=weights
+    )
+
+
+@pytest.mark.parametrize("sizes", SIZES, ids=str)
+def test_of_products_in_bfloat16(images, sizes):
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("medium")
+    try:
+        assert_threads_change_nothing(images, hidden_layer_sizes=sizes)
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
+def test_of_images_with_an_odd_number_of_pixels(digits):
+    X, y = digits
+    X = np.hstack([X, X])[:, :101]
+    assert_threads_change_nothing((X[:400], y[:400], X), hidden_layer_sizes=(50,))
