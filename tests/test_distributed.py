@@ -81,6 +81,10 @@ def two_threads():
     torch.set_num_threads(before)
 
 
+@pytest.mark.skipif(
+    not torch.backends.mkl.is_available(),
+    reason="unavailable here: MKL, which this torch is built without",
+)
 @pytest.mark.usefixtures("two_threads")
 def test_scores_are_the_same_alone_in_processes_in_threads_and_on_dask(mnist, client):
     X, y = mnist[0][:12_000], mnist[1][:12_000]

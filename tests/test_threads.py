@@ -9,6 +9,11 @@ from numpy.testing import assert_array_equal
 
 from skmnist import MNISTMLPClassifier
 
+pytestmark = pytest.mark.skipif(
+    not torch.backends.mkl.is_available(),
+    reason="unavailable here: MKL, which this torch is built without",
+)
+
 SIZES = [(), (64,), (256,), (100, 30), (256, 256), (1024,)]
 OPTIMIZERS = ["adam", "adamw", "sgd", "rmsprop", "adagrad"]
 ACTIVATIONS = ["tanh", "gelu", "logistic", "identity"]
