@@ -77,6 +77,17 @@ def mnist(data_home):
 
 
 @pytest.fixture
+def two_threads():
+    """Let torch use two threads here, as it does where a user has two cores."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
 def peak_memory():
     """A context that knows the `megabytes` that its block took at most and at once."""
     if not CLEAR_REFS.exists():

@@ -72,15 +72,6 @@ def assert_equal_searches(search, other):
             assert_array_equal(scores, other.cv_results_[name])
 
 
-@pytest.fixture
-def two_threads():
-    """Let torch use two threads here, as it does where a user has two cores."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.mark.skipif(
     not torch.backends.mkl.is_available(),
     reason="unavailable here: MKL, which this torch is built without",

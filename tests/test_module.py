@@ -210,14 +210,6 @@ def test_a_step_leaves_its_images_alone():
     assert torch.equal(X, before)
 
 
-@pytest.fixture
-def two_threads():
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.mark.parametrize("units", [64, 7, 10])
 def test_products_are_the_same_on_two_threads(units, two_threads):
     generator = torch.Generator().manual_seed(0)
