@@ -12,9 +12,6 @@ BIN := .venv/$(SCRIPTS)
 # The releases of scikit-learn between the oldest and the newest.
 MIDDLE := 1.7.2 1.8.0
 
-# Those of the lint extra: the extra itself would install the package and torch.
-LINT_TOOLS := check-jsonschema ruff
-
 .DEFAULT_GOAL := help
 .PHONY: help demo data test test-oldest test-middle $(MIDDLE:%=test-%) dist \
 	test-wheel test-sdist lint docs benchmark format clean
@@ -51,9 +48,10 @@ test-wheel: dist  ## Run the README's code with the wheel, outside the checkout
 test-sdist: dist  ## Run the tests of the sdist, outside the checkout
 	$(BIN)/python tests/distribution.py sdist
 
-lint: .venv/lint  ## Check style, format, workflows and citation
+lint: .venv/lint  ## Check style, format, types, workflows and citation
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.citation-file-format CITATION.cff
 
@@ -69,8 +67,8 @@ format: .venv/lint  ## Format the code and mend what can be mended
 	$(BIN)/ruff format .
 
 clean:  ## Remove the environments and all that was made
-	rm -rf .venv .venv-* .pytest_cache .ruff_cache .coverage .hypothesis htmlcov build dist \
-		skmnist-output docs/_build docs/auto_examples docs/generated
+	rm -rf .venv .venv-* .mypy_cache .pytest_cache .ruff_cache .coverage .hypothesis htmlcov \
+		build dist skmnist-output docs/_build docs/auto_examples docs/generated
 
 %/pip:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "skmnist needs Python 3.11 or newer; try: make PYTHON=python3.11")'
@@ -93,8 +91,8 @@ clean:  ## Remove the environments and all that was made
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[benchmark]'
 	touch $@
 
-.venv/lint: .venv/pip Makefile constraints.txt
-	$(BIN)/pip install --quiet --constraint constraints.txt $(LINT_TOOLS)
+.venv/lint: .venv/pip pyproject.toml constraints.txt
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[lint]'
 	touch $@
 
 .venv/dist: .venv/pip constraints.txt

@@ -41,12 +41,15 @@ _ROOMS = {
 
 
 # A name is imported when it is first used: torch takes two seconds to load, and
-# `skmnist --help` or a mistyped option should not wait for it.
-def __getattr__(name):
-    if name not in _ROOMS:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"skmnist.{_ROOMS[name]}"), name)
+# `skmnist --help` or a mistyped option should not wait for it. Type checkers do not see
+# this function: with it they would take any name for one that is there.
+if not TYPE_CHECKING:
+
+    def __getattr__(name):
+        if name not in _ROOMS:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(f"skmnist.{_ROOMS[name]}"), name)
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return sorted([*__all__, "__version__"])

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import inspect
 import warnings
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from sklearn.exceptions import InconsistentVersionWarning
 
 from skmnist import __version__
 
 try:  # experimental in scikit-learn 1.9, absent before
-    from sklearn.callback import CallbackSupportMixin, with_callbacks
+    from sklearn.callback import CallbackSupportMixin
+    from sklearn.callback import with_callbacks as _with_callbacks
 except ImportError:
-
+    # mypy takes what the import gives.
     class CallbackSupportMixin:  # type: ignore[no-redef]
         """Nothing: this scikit-learn has no callbacks."""
 
-    def with_callbacks(method):  # type: ignore[no-redef]
-        """Return the method: this scikit-learn has no callbacks."""
+    def _with_callbacks(method):
         return method
 
 
@@ -36,6 +38,13 @@ DOC_LINK_TEMPLATE = (
 
 # Packages whose frames lie between our code and the line that called it.
 PACKAGES_BETWEEN = {"skmnist", "sklearn", "joblib"}
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+def with_callbacks(method: Method) -> Method:
+    """Let scikit-learn's callbacks into a `fit`, where this scikit-learn has them."""
+    return _with_callbacks(method)
 
 
 class OtherVersionWarning(InconsistentVersionWarning):

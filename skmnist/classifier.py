@@ -7,6 +7,7 @@ import math
 import multiprocessing
 import numbers
 import re
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Self
 
@@ -207,24 +208,24 @@ class MNISTMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
     def __init__(
         self,
-        hidden_layer_sizes=(256,),
+        hidden_layer_sizes: int | Sequence[int] = (256,),
         *,
-        activation="relu",
-        dropout=0.5,
-        optimizer="adam",
-        learning_rate=1e-3,
-        optimizer_params=None,
-        batch_size=128,
-        max_epochs=10,
-        validation_split=0.2,
-        early_stopping=False,
-        patience=5,
-        class_weight=None,
-        callbacks=None,
-        warm_start=False,
-        device="auto",
-        random_state=None,
-        verbose=0,
+        activation: str = "relu",
+        dropout: float = 0.5,
+        optimizer: str | type[torch.optim.Optimizer] = "adam",
+        learning_rate: float = 1e-3,
+        optimizer_params: dict[str, Any] | None = None,
+        batch_size: int = 128,
+        max_epochs: int = 10,
+        validation_split: Any = 0.2,
+        early_stopping: bool = False,
+        patience: int = 5,
+        class_weight: Mapping[Any, float] | str | None = None,
+        callbacks: Sequence[Any] | None = None,
+        warm_start: bool = False,
+        device: str | torch.device = "auto",
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
     ):
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
@@ -304,7 +305,7 @@ class MNISTMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
                 X_val, y_val = self._validate(X_val, y_val, reset=False)
                 valid = self._make_data(X_val, y_val, sample_weight_val, y_name="y_val")
             if not goes_on:
-                self.net_ = self._build_net()
+                self.net_: ImageNet = self._build_net()
         if goes_on:
             self._take_up(optimizer_settings)
         tasks = self._make_tasks(X, y, sample_weight)
@@ -462,7 +463,7 @@ class MNISTMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
     def _start(self):
         for name in ("net_", "best_epoch_"):
-            vars(self).pop(name, None)
+            self.__dict__.pop(name, None)
         self._built_with = {name: getattr(self, name) for name in NET_PARAMETERS}
         self._seed = _draw_seed(self.random_state)
 
@@ -479,7 +480,7 @@ class MNISTMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         )
         check_classification_targets(y)
         if reset:
-            self._dtype = X.dtype.name
+            self._dtype: str = X.dtype.name
             _warn_of_raw_images(X)
         return X, y
 
@@ -490,7 +491,7 @@ class MNISTMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
                 f"The labels {classes} are not those of the fit before, "
                 f"{self.classes_}; use a new classifier or warm_start=False."
             )
-        self.classes_ = classes
+        self.classes_: np.ndarray = classes
 
     def _check_same_network(self):
         for name in NET_PARAMETERS:
@@ -543,7 +544,8 @@ class MNISTMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             None if array is None else as_tensor(array).to(self._device)
             for array in (X, codes, weight)
         ]
-        return Subset(ImageDataset(*tensors), rows)
+        # torch takes an array of indices too.
+        return Subset(ImageDataset(*tensors), rows)  # type: ignore[arg-type]
 
     def _split(self, data):
         if self.validation_split is None:
@@ -760,7 +762,9 @@ def split_rows(
     return np.asarray(train), np.asarray(valid)
 
 
-def resolve_device(device: str | torch.device, *, is_needed: bool = True):
+def resolve_device(
+    device: str | torch.device, *, is_needed: bool = True
+) -> torch.device:
     """Return the torch device to use.
 
     Parameters
@@ -813,7 +817,7 @@ def _as_splitter(validation_split, codes, seed):
     if isinstance(validation_split, numbers.Integral):
         n_folds = int(validation_split)
         return ValidSplit(n_folds, stratified=bool(smallest_class >= n_folds))
-    n_valid = math.ceil(validation_split * len(codes))
+    n_valid = math.ceil(float(validation_split) * len(codes))
     smallest_part = min(n_valid, len(codes) - n_valid)
     has_rows_enough = smallest_class >= 2 and smallest_part >= np.count_nonzero(counts)
     return ValidSplit(
@@ -835,7 +839,7 @@ def _float_types(device):
     return (np.float32, np.float64) if has_float64 else np.float32
 
 
-def as_sizes(hidden_layer_sizes: int | tuple[int, ...]) -> tuple[int, ...]:
+def as_sizes(hidden_layer_sizes: int | Sequence[int]) -> tuple[int, ...]:
     """Return `hidden_layer_sizes`, an int or a tuple, as a tuple of ints."""
     return tuple(int(size) for size in np.atleast_1d(hidden_layer_sizes))
 

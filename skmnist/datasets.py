@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from http.client import HTTPException
 from numbers import Integral, Real
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, overload
 from urllib.request import build_opener
 
 import numpy as np
@@ -74,10 +74,36 @@ applied to document recognition. Proceedings of the IEEE, 86(11), 2278-2324.
 """
 
 
+@overload
 def fetch_mnist(
     *,
     subset: Literal["train", "test", "all"] = "train",
-    data_home: str | os.PathLike | None = None,
+    data_home: str | os.PathLike[str] | None = None,
+    download_if_missing: bool = True,
+    return_X_y: Literal[False] = False,
+    as_frame: bool = False,
+    n_retries: int = 3,
+    delay: float = 1.0,
+) -> Bunch: ...
+
+
+@overload
+def fetch_mnist(
+    *,
+    subset: Literal["train", "test", "all"] = "train",
+    data_home: str | os.PathLike[str] | None = None,
+    download_if_missing: bool = True,
+    return_X_y: Literal[True],
+    as_frame: bool = False,
+    n_retries: int = 3,
+    delay: float = 1.0,
+) -> tuple[Any, Any]: ...
+
+
+def fetch_mnist(
+    *,
+    subset: Literal["train", "test", "all"] = "train",
+    data_home: str | os.PathLike[str] | None = None,
     download_if_missing: bool = True,
     return_X_y: bool = False,
     as_frame: bool = False,
@@ -209,7 +235,7 @@ def _is_number(value: Any, kind: type) -> bool:
     return isinstance(value, kind) and not isinstance(value, bool)
 
 
-def _cache_folder(data_home: str | os.PathLike | None) -> Path:
+def _cache_folder(data_home: str | os.PathLike[str] | None) -> Path:
     from sklearn.datasets import get_data_home
 
     try:

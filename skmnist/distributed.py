@@ -69,7 +69,9 @@ class DaskBackend(ParallelBackendBase):
         # Two at least: joblib runs what it takes for one job here, not on the cluster.
         return max(2, sum(self.client.ncores().values()))
 
-    def submit(self, func: Any, callback: Callable | None = None) -> Future:
+    def submit(
+        self, func: Any, callback: Callable[[Future], Any] | None = None
+    ) -> Future:
         """Run a batch of calls on the cluster."""
         calls = [
             (
@@ -87,7 +89,7 @@ class DaskBackend(ParallelBackendBase):
 
     apply_async = submit  # its name before joblib 1.5
 
-    def retrieve_result_callback(self, out: Future) -> list:
+    def retrieve_result_callback(self, out: Future) -> list[Any]:
         """Return the results of a batch."""
         self._calls.discard(out)
         return out.result()

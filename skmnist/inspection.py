@@ -212,7 +212,7 @@ def model_summary(
     )
 
 
-def unwrap(estimator: BaseEstimator) -> tuple[list, BaseEstimator]:
+def unwrap(estimator: BaseEstimator) -> tuple[list[BaseEstimator], BaseEstimator]:
     """Return the transformers and the classifier of a Pipeline or fitted search.
 
     Parameters
@@ -227,7 +227,7 @@ def unwrap(estimator: BaseEstimator) -> tuple[list, BaseEstimator]:
     classifier : estimator
         What comes last.
     """
-    transformers: list = []
+    transformers: list[BaseEstimator] = []
     while True:
         if hasattr(estimator, "best_estimator_"):
             estimator = estimator.best_estimator_
@@ -273,7 +273,7 @@ def weight_matrices(classifier: BaseEstimator) -> list[np.ndarray]:
     )
 
 
-def _predict(estimator, X, y):
+def _predict(estimator, X, y) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     check_is_fitted(estimator)
     if not hasattr(estimator, "predict_proba"):
         raise TypeError(
@@ -314,7 +314,7 @@ def _layers(classifier, n_features, n_classes):
 
 
 def _module_layers(module):
-    rows = []
+    rows: list[tuple[str, str, int]] = []
     for name, layer in module.named_children():
         size = getattr(layer, "out_features", None)
         shape = rows[-1][1] if size is None else f"(n, {size})"

@@ -75,8 +75,8 @@ class Activation(NamedTuple):
     """
 
     module: type[nn.Module]
-    function: Callable
-    gradient: Callable
+    function: Callable[[torch.Tensor], torch.Tensor]
+    gradient: Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
 
 
 ACTIVATIONS = {
@@ -130,6 +130,8 @@ class MLP(nn.Sequential):
         The float type of the weights.
     """
 
+    output: Linear
+
     def __init__(
         self,
         n_features: int,
@@ -141,16 +143,17 @@ class MLP(nn.Sequential):
         dtype: torch.dtype = torch.float32,
     ):
         rng = np.random.default_rng() if rng is None else rng
-        layers = OrderedDict()
+        layers: OrderedDict[str, nn.Module] = OrderedDict()
         blocks = []
         sizes = (n_features, *hidden_layer_sizes)
         for number, (n_in, n_out) in enumerate(pairwise(sizes), start=1):
             linear = Linear(n_in, n_out, rng, dtype)
             layers[f"hidden_{number}"] = linear
             layers[f"activation_{number}"] = ACTIVATIONS[activation].module()
-            if dropout > 0:
-                layers[f"dropout_{number}"] = Dropout(dropout, rng)
-            blocks.append((linear, layers.get(f"dropout_{number}")))
+            thinning = Dropout(dropout, rng) if dropout > 0 else None
+            if thinning is not None:
+                layers[f"dropout_{number}"] = thinning
+            blocks.append((linear, thinning))
         layers["output"] = Linear(sizes[-1], n_classes, rng, dtype, is_last=True)
         super().__init__(layers)
         self.activation = activation
@@ -204,6 +207,8 @@ class Dropout(nn.Module):
     rng : numpy.random.Generator
         The source of the masks.
     """
+
+    masks: list[torch.Tensor]
 
     def __init__(self, p: float, rng: np.random.Generator):
         super().__init__()
@@ -448,7 +453,8 @@ class Linear(nn.Linear):
         super().__init__(n_in, n_out, dtype=dtype)
         self.is_last = is_last
         self.n_missing, self.n_missing_inputs = -n_out % TILE, -n_in % TILE
-        self.tiles, self.gradient_tiles = {}, {}
+        self.tiles: dict[str, torch.Tensor] = {}
+        self.gradient_tiles: dict[str, torch.Tensor] = {}
         bound = math.sqrt(6 / (n_in + n_out))
         weight = rng.uniform(-bound, bound, size=(n_out, n_in))
         with torch.no_grad():
@@ -472,7 +478,9 @@ class Linear(nn.Linear):
         # In one piece: what comes next would be shared out by rows otherwise.
         return sums[..., : self.out_features].contiguous()
 
-    def as_factors(self, weight, inputs, bias):
+    def as_factors(
+        self, weight: torch.Tensor, inputs: torch.Tensor, bias: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Return weights, inputs and biases in the type in which they multiply."""
         dtype = inputs.dtype if self.is_last else find_factor_dtype(inputs)
         if dtype == inputs.dtype:

@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from typing import Any, cast
 
 import numpy as np
 import skorch.callbacks
@@ -41,12 +42,17 @@ class ImageDataset(skorch.dataset.Dataset):
         The weights, with mean one over the rows that are trained on together.
     """
 
-    def __init__(self, X, y=None, sample_weight=None):
+    def __init__(
+        self,
+        X: torch.Tensor | np.ndarray,
+        y: torch.Tensor | None = None,
+        sample_weight: torch.Tensor | None = None,
+    ):
         super().__init__(X, y)
         self.sample_weight = sample_weight
 
 
-def normalize_weights(data: Subset):
+def normalize_weights(data: Subset) -> None:
     """Scale the sample weights of a subset's rows to mean one, in place.
 
     So the loss of a batch is a plain mean, no batch can weigh nothing, and weights of
@@ -57,7 +63,7 @@ def normalize_weights(data: Subset):
     data : Subset of an ImageDataset
         The rows that are trained on, or validated on, together.
     """
-    weight = data.dataset.sample_weight
+    weight = cast(ImageDataset, data.dataset).sample_weight
     if weight is not None:
         rows = torch.as_tensor(data.indices, device=weight.device)
         weight[rows] /= weight[rows].mean()
@@ -78,14 +84,20 @@ class Batches:
         Shuffles the rows anew for each pass; by default they keep their order.
     """
 
-    def __init__(self, dataset, batch_size, device, rng=None):
+    def __init__(
+        self,
+        dataset: ImageDataset | Subset,
+        batch_size: int,
+        device: str | torch.device,
+        rng: np.random.Generator | None = None,
+    ):
         is_subset = isinstance(dataset, Subset)
-        whole = dataset.dataset if is_subset else dataset
+        whole = cast(ImageDataset, dataset.dataset if is_subset else dataset)
         self.X = torch.as_tensor(whole.X, device=device)
         self.y = None if whole.y is None else torch.as_tensor(whole.y, device=device)
         self.sample_weight = whole.sample_weight
         self.rows = np.asarray(dataset.indices) if is_subset else None
-        if is_subset and np.array_equal(self.rows, np.arange(len(whole))):
+        if self.rows is not None and np.array_equal(self.rows, np.arange(len(whole))):
             self.rows = None  # slices of the whole copy nothing
         self.n_samples = len(dataset)
         self.batch_size = batch_size
@@ -115,7 +127,9 @@ class Batches:
         return [slice(start, start + self.batch_size) for start in starts]
 
 
-def take(tensor: torch.Tensor | None, rows: torch.Tensor | slice):
+def take(
+    tensor: torch.Tensor | None, rows: torch.Tensor | slice
+) -> torch.Tensor | None:
     """Return some rows of a tensor, or None for None."""
     if tensor is None:
         return None
@@ -138,7 +152,13 @@ class ImageNet(NeuralNetClassifier):
         The source of the shuffling.
     """
 
-    def __init__(self, *args, rng, dataset=ImageDataset, **kwargs):
+    def __init__(
+        self,
+        *args: Any,
+        rng: np.random.Generator,
+        dataset: type[ImageDataset] = ImageDataset,
+        **kwargs: Any,
+    ):
         super().__init__(*args, dataset=dataset, **kwargs)
         self.rng = rng
         self._steps_by_hand = False
@@ -150,7 +170,7 @@ class ImageNet(NeuralNetClassifier):
             callbacks.append(("print_log", EpochLog(keys_ignored="rng")))
         return callbacks
 
-    def train(self, dataset, epochs: int):
+    def train(self, dataset: Subset, epochs: int) -> None:
         """Train for some epochs, or until a callback or Ctrl-C stops it.
 
         Parameters
@@ -166,7 +186,8 @@ class ImageNet(NeuralNetClassifier):
         KeyboardInterrupt
             On Ctrl-C. The net is usable, its history holds the epochs that were ended.
         """
-        whole = {"X": dataset.dataset.X, "y": dataset.dataset.y}
+        data = cast(ImageDataset, dataset.dataset)
+        whole = {"X": data.X, "y": data.y}
         n_earlier = len(self.history)
         with torch_threads.shared(), marked_signals():
             self.notify("on_train_begin", **whole)
@@ -183,7 +204,9 @@ class ImageNet(NeuralNetClassifier):
                 raise
             self.notify("on_train_end", **whole)
 
-    def forward_numpy(self, X: np.ndarray, head: Callable) -> np.ndarray:
+    def forward_numpy(
+        self, X: np.ndarray, head: Callable[[torch.Tensor], torch.Tensor]
+    ) -> np.ndarray:
         """Return `head` of the logits of images, without a gradient.
 
         Parameters
@@ -233,7 +256,7 @@ class ImageNet(NeuralNetClassifier):
         (gradient,) = torch.autograd.grad(logits.gather(1, columns).sum(), pixels)
         return gradient.cpu().numpy()
 
-    def plain_state(self) -> dict:
+    def plain_state(self) -> dict[str, Any]:
         """Return weights, optimizer state, history and generator as plain objects."""
         optimizer = self.optimizer_.state_dict()
         return {
@@ -242,7 +265,9 @@ class ImageNet(NeuralNetClassifier):
             "history": [dict(epoch) for epoch in self.history],
         }
 
-    def load_plain_state(self, state: dict, *, optimizer_settings: bool = True):
+    def load_plain_state(
+        self, state: dict[str, Any], *, optimizer_settings: bool = True
+    ) -> None:
         """Take up what :meth:`plain_state` returned.
 
         Parameters
@@ -265,16 +290,25 @@ class ImageNet(NeuralNetClassifier):
         if self.history:
             self._restore_rng()
 
-    def check_data(self, X, y=None):
+    def check_data(self, X: Any, y: Any = None) -> None:
         """Do nothing: the classifier has checked the data."""
 
-    def get_iterator(self, dataset, training=False):
+    def get_iterator(
+        self, dataset: ImageDataset | Subset, training: bool = False
+    ) -> Batches:
         """Return batches of whole tensors, shuffled for training."""
         batch_size = self.batch_size if training else EVALUATION_BATCH_SIZE
         rng = self.rng if training else None
         return Batches(dataset, batch_size, self.device, rng)
 
-    def get_loss(self, y_pred, y_true, X=None, training=False, sample_weight=None):
+    def get_loss(
+        self,
+        y_pred: torch.Tensor,
+        y_true: torch.Tensor,
+        X: torch.Tensor | None = None,
+        training: bool = False,
+        sample_weight: torch.Tensor | None = None,
+    ) -> torch.Tensor:
         """Return the weighted mean of the losses of a batch."""
         losses = super().get_loss(y_pred, y_true, X=X, training=training)
         if sample_weight is None:
@@ -290,7 +324,11 @@ class ImageNet(NeuralNetClassifier):
     def _zero_grad_optimizer(self, set_to_none=None):
         """Do nothing: the gradients are written over."""
 
-    def train_step_single(self, batch, sample_weight=None):
+    def train_step_single(
+        self,
+        batch: tuple[torch.Tensor, torch.Tensor],
+        sample_weight: torch.Tensor | None = None,
+    ) -> dict[str, torch.Tensor]:
         """Compute the loss of a batch and its gradients.
 
         By hand as long as nobody listens on the way; else by autograd, so that hooks,
@@ -320,7 +358,11 @@ class ImageNet(NeuralNetClassifier):
             and vars(self).keys().isdisjoint(("get_loss", "infer"))
         )
 
-    def validation_step(self, batch, sample_weight=None):
+    def validation_step(
+        self,
+        batch: tuple[torch.Tensor, torch.Tensor],
+        sample_weight: torch.Tensor | None = None,
+    ) -> dict[str, torch.Tensor]:
         """Compute the loss of a batch."""
         if self.module_.training:
             self._set_training(False)
@@ -330,7 +372,14 @@ class ImageNet(NeuralNetClassifier):
             loss = self.get_loss(y_pred, yi, X=Xi, sample_weight=sample_weight)
         return {"loss": loss, "y_pred": y_pred}
 
-    def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
+    def run_single_epoch(
+        self,
+        iterator: Batches | None,
+        training: bool,
+        prefix: str,
+        step_fn: Callable[..., dict[str, torch.Tensor]],
+        **fit_params: Any,
+    ) -> None:
         """Go once over the batches and record loss and accuracy of the epoch."""
         if iterator is None:
             return
@@ -361,7 +410,7 @@ class ImageNet(NeuralNetClassifier):
         self._record(f"{prefix}_accuracy", accuracy, is_better=np.greater)
         self.history.record(f"{prefix}_batch_count", len(iterator))
 
-    def notify(self, method_name, **cb_kwargs):
+    def notify(self, method_name: str, **cb_kwargs: Any) -> None:
         """Tell the callbacks, and put what goes wrong in them in a sentence."""
         getattr(self, method_name)(self, **cb_kwargs)
         for name, callback in self.callbacks_:
@@ -418,12 +467,17 @@ class Tally:
     """
 
     def __init__(self):
-        self.losses = []
-        self.sizes = []
-        self.pending = []
-        self.n_correct = 0.0
+        self.losses: list[torch.Tensor] = []
+        self.sizes: list[int] = []
+        self.pending: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]] = []
+        self.n_correct: float | torch.Tensor = 0.0
 
-    def add(self, step: dict, y: torch.Tensor, weight: torch.Tensor | None):
+    def add(
+        self,
+        step: dict[str, torch.Tensor],
+        y: torch.Tensor,
+        weight: torch.Tensor | None,
+    ) -> None:
         """Take in what a training or validation step returned."""
         self.losses.append(step["loss"])
         self.sizes.append(y.shape[0])
@@ -463,7 +517,7 @@ class TorchThreads:
         self.n_threads = 1
 
     @contextlib.contextmanager
-    def shared(self):
+    def shared(self) -> Iterator[None]:
         """Take part, and leave torch as it was found."""
         with self.lock:
             if self.n_fits == 0:
@@ -476,7 +530,7 @@ class TorchThreads:
                 self.n_fits -= 1
             self._set(self.n_threads)
 
-    def take_share(self):
+    def take_share(self) -> None:
         """Set the number of threads that is this fit's share now."""
         self._set(max(1, self.n_threads // max(1, self.n_fits)))
 
@@ -492,7 +546,7 @@ torch_threads = TorchThreads()
 def _use_one_thread():
     # OpenMP's threads do not survive a fork, and it would wait for them for ever. Nor
     # does it start new ones when asked, so the child keeps to its one thread.
-    torch_threads.__init__()
+    TorchThreads.__init__(torch_threads)
     torch.set_num_threads(1)
 
 
@@ -501,7 +555,7 @@ if hasattr(os, "register_at_fork"):
 
 
 @contextlib.contextmanager
-def marked_signals():
+def marked_signals() -> Iterator[None]:
     """Mark each KeyboardInterrupt that a signal handler raises, meanwhile.
 
     skorch's callbacks stop a training by KeyboardInterrupt. So does a person by Ctrl-C,
@@ -529,7 +583,8 @@ def _mark_interrupts(handler):
         try:
             return handler(number, frame)
         except KeyboardInterrupt as interrupt:
-            interrupt.is_from_signal = True
+            # An attribute of our own, which the class does not declare.
+            interrupt.is_from_signal = True  # type: ignore[attr-defined]
             raise
 
     return handle
@@ -542,7 +597,7 @@ class StopTraining(KeyboardInterrupt):
 class EarlyStopping(skorch.callbacks.EarlyStopping):
     """Stops early, and copes with a training that ends before its first epoch does."""
 
-    def on_train_end(self, net, **kwargs):
+    def on_train_end(self, net: ImageNet, **kwargs: Any) -> None:
         """Go back to the best weights."""
         if net.history:
             super().on_train_end(net, **kwargs)
@@ -551,7 +606,7 @@ class EarlyStopping(skorch.callbacks.EarlyStopping):
 class EpochLog(PrintLog):
     """A line an epoch, coloured on a terminal only."""
 
-    def format_row(self, row, key, color):
+    def format_row(self, row: dict[str, Any], key: str, color: str) -> str:
         """Format one value; without its best mark it gets no colour."""
         row = row if sys.stdout.isatty() else {key: row[key]}
         return super().format_row(row, key, color)
@@ -570,21 +625,21 @@ class ProgressBar(Callback):
         The number of epochs that are planned.
     """
 
-    def __init__(self, epochs):
+    def __init__(self, epochs: int):
         self.epochs = epochs
 
-    def on_train_begin(self, net, **kwargs):
+    def on_train_begin(self, net: ImageNet, **kwargs: Any) -> None:
         """Show the bar."""
         # disable=None: nothing where the output is not a terminal, such as a log file.
         self.bar_ = tqdm(total=self.epochs, unit="epoch", disable=None, leave=False)
 
-    def on_epoch_end(self, net, **kwargs):
+    def on_epoch_end(self, net: ImageNet, **kwargs: Any) -> None:
         """Move the bar by an epoch."""
         loss, accuracy = net.history[-1, ("train_loss", "train_accuracy")]
         self.bar_.set_postfix(loss=f"{loss:.4f}", accuracy=f"{accuracy:.4f}")
         self.bar_.update()
 
-    def on_train_end(self, net, **kwargs):
+    def on_train_end(self, net: ImageNet, **kwargs: Any) -> None:
         """Take the bar away."""
         self.bar_.close()
 
@@ -600,20 +655,20 @@ class EpochTasks(Callback):
         What the hooks are told: `estimator`, `X`, `y` and `metadata`.
     """
 
-    def __init__(self, context, **arguments):
+    def __init__(self, context: Any, **arguments: Any):
         self.context = context
         self.arguments = arguments
 
-    def on_train_begin(self, net, **kwargs):
+    def on_train_begin(self, net: ImageNet, **kwargs: Any) -> None:
         """Begin the task of the fit."""
         self.context.call_on_fit_task_begin(**self.arguments)
 
-    def on_epoch_begin(self, net, **kwargs):
+    def on_epoch_begin(self, net: ImageNet, **kwargs: Any) -> None:
         """Begin the task of an epoch."""
         self.epoch_ = self.context.subcontext("epoch")
         self.epoch_.call_on_fit_task_begin(**self.arguments)
 
-    def on_epoch_end(self, net, **kwargs):
+    def on_epoch_end(self, net: ImageNet, **kwargs: Any) -> None:
         """End the task of the epoch, and the training where a callback wishes it."""
         # Nothing to add: at the end of an epoch the estimator itself is fitted.
         if self.epoch_.call_on_fit_task_end(
@@ -621,13 +676,13 @@ class EpochTasks(Callback):
         ):
             raise KeyboardInterrupt
 
-    def on_train_end(self, net, **kwargs):
+    def on_train_end(self, net: ImageNet, **kwargs: Any) -> None:
         """End the task of the fit."""
         self.context.call_on_fit_task_end(
             **self.arguments, reconstruction_attributes={}
         )
 
-    def forget(self):
+    def forget(self) -> None:
         """Let go of the data."""
         self.arguments = {}
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch.optim import Optimizer
 
 
-class FusedStep:
+class FusedStep(Optimizer):
     """The step of a fused optimizer, without the bookkeeping of torch's own.
 
     That takes longer than the kernel where a network is small. Parameters, state and
@@ -16,7 +18,9 @@ class FusedStep:
     are registered for all optimizers at once are not.
     """
 
-    def step(self, closure=None):
+    kernel: Callable[..., None]
+
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Do one step.
 
         Parameters
@@ -28,14 +32,14 @@ class FusedStep:
             return self.profile_hook_step(type(self)._step)(self, closure)
         return self._step(closure)
 
-    # Torch wraps what is not marked so, and the wrapper costs a third of the step.
-    step.hooked = True
+    # Torch wraps what is not marked so, and the wrapper costs a third of the step. mypy
+    # knows no attributes of functions.
+    step.hooked = True  # type: ignore[attr-defined]
 
     # Without the wrapper that imports torch's compiler, which takes a second.
-    add_param_group, state_dict, load_state_dict = map(
-        inspect.unwrap,
-        (Optimizer.add_param_group, Optimizer.state_dict, Optimizer.load_state_dict),
-    )
+    add_param_group = inspect.unwrap(Optimizer.add_param_group)
+    state_dict = inspect.unwrap(Optimizer.state_dict)
+    load_state_dict = inspect.unwrap(Optimizer.load_state_dict)
 
     @torch.no_grad()
     def _step(self, closure):

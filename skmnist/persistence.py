@@ -62,7 +62,7 @@ CONTAINERS = (dict, OrderedDict, list, tuple, np.random.RandomState)
 
 # The kinds of node that a schema of skops may have, and what each has beside its class.
 # The others can call, import or allocate more than their file shows.
-NODE_KEYS = {
+NODE_KEYS: dict[str, list[set[str]]] = {
     "DictNode": [{"content", "key_types"}],
     "DTypeNode": [{"content"}],
     "FunctionNode": [set()],
@@ -80,7 +80,7 @@ CLASS_KEYS = {"__class__", "__module__", "__loader__"}
 FILE_KEYS = {"protocol", "_skops_version"}
 
 
-def save_model(estimator: BaseEstimator, path: str | os.PathLike) -> None:
+def save_model(estimator: BaseEstimator, path: str | os.PathLike[str]) -> None:
     """Write a model to a file that is safe to open, whoever sends it.
 
     The file holds arrays and parameters, no code. It can hold
@@ -142,7 +142,7 @@ def save_model(estimator: BaseEstimator, path: str | os.PathLike) -> None:
     _write(content, Path(os.path.realpath(path)))
 
 
-def load_model(path: str | os.PathLike) -> Any:
+def load_model(path: str | os.PathLike[str]) -> Any:
     """Read a model that :func:`save_model` wrote.
 
     Safe for files of strangers: no code of theirs runs, types that are not trusted are
@@ -409,7 +409,7 @@ def _pack(estimator):
 
     with zipfile.ZipFile(io.BytesIO(skops.io.dumps(estimator))) as archive:
         schema = json.loads(archive.read(SCHEMA))
-        members = {}
+        members: dict[str, bytes] = {}
         for node in _walk(schema):
             _normalize(node)
             if "file" in node:

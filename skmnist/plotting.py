@@ -16,7 +16,13 @@ from skmnist.preprocessing import flatten_images, stack_images
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
+    from matplotlib.lines import Line2D
     from numpy.typing import ArrayLike
+
+    Place = Axes | Sequence[Axes] | np.ndarray
+    ClassNames = Sequence[str] | Mapping[Any, str] | np.ndarray
 
 __all__ = ["HistoryDisplay", "ImageGridDisplay"]
 
@@ -74,7 +80,7 @@ class HistoryDisplay:
     ['Loss', 'Accuracy']
     """
 
-    def __init__(self, histories: Mapping[str, pd.DataFrame]):
+    def __init__(self, histories: Mapping[Any, pd.DataFrame]):
         self.histories = histories
 
     @classmethod
@@ -83,7 +89,7 @@ class HistoryDisplay:
         estimator: BaseEstimator,
         *,
         name: str | None = None,
-        ax: Axes | Sequence[Axes] | None = None,
+        ax: Place | None = None,
         **plot_kw: Any,
     ) -> Self:
         """Draw how a classifier was trained.
@@ -120,7 +126,7 @@ class HistoryDisplay:
         cls,
         history: pd.DataFrame | Mapping[str, pd.DataFrame],
         *,
-        ax: Axes | Sequence[Axes] | None = None,
+        ax: Place | None = None,
         **plot_kw: Any,
     ) -> Self:
         """Draw one history, or several over each other.
@@ -146,17 +152,19 @@ class HistoryDisplay:
         ValueError
             If a history has no column to draw.
         """
-        histories = history if isinstance(history, Mapping) else {None: history}
+        histories: Mapping[Any, pd.DataFrame] = (
+            history if isinstance(history, Mapping) else {None: history}
+        )
         if "parent_task_id_path" in history:
             histories = _split_tasks(history)
         return cls(histories).plot(ax, **plot_kw)
 
     def plot(
         self,
-        ax: Axes | Sequence[Axes] | None = None,
+        ax: Place | None = None,
         *,
-        line_kw: dict | None = None,
-        best_kw: dict | None = None,
+        line_kw: dict[str, Any] | None = None,
+        best_kw: dict[str, Any] | None = None,
     ) -> Self:
         """Draw the curves.
 
@@ -177,9 +185,10 @@ class HistoryDisplay:
         """
         metrics = _drawable_metrics(self.histories)
         size = (6.4, 2.6 * len(metrics) + 0.4)
-        self.ax_ = _make_axes(ax, (len(metrics), 1), size, sharex=True)[:, 0]
-        self.figure_ = self.ax_[0].figure
-        self.lines_ = {}
+        axes = _make_axes(ax, (len(metrics), 1), size, sharex=True)
+        self.ax_: np.ndarray = axes[:, 0]
+        self.figure_: Figure = self.ax_[0].figure
+        self.lines_: dict[tuple[str | None, str], Line2D] = {}
         styles = _run_styles(self.histories)
         for metric, metric_ax in zip(metrics, self.ax_, strict=True):
             for name in self.histories:
@@ -281,7 +290,7 @@ class ImageGridDisplay:
         images: np.ndarray,
         *,
         titles: Sequence[str] | None = None,
-        is_correct: Sequence[bool] | None = None,
+        is_correct: Sequence[bool] | np.ndarray | None = None,
         outlines: np.ndarray | None = None,
         value_name: str | None = None,
         title: str | None = None,
@@ -299,13 +308,13 @@ class ImageGridDisplay:
         images: ArrayLike,
         labels: ArrayLike | None = None,
         *,
-        class_names: Sequence[str] | Mapping | None = None,
+        class_names: ClassNames | None = None,
         predictions: ArrayLike | None = None,
         probabilities: ArrayLike | None = None,
         n_images: int | None = 25,
         image_shape: tuple[int, int] | None = None,
         title: str | None = None,
-        ax: Axes | Sequence[Axes] | None = None,
+        ax: Place | None = None,
         **plot_kw: Any,
     ) -> Self:
         """Draw images, with what they are and what they were taken for.
@@ -346,8 +355,8 @@ class ImageGridDisplay:
         ValueError
             If the shape of an image cannot be told, or the lengths differ.
         """
-        stack = stack_images(images, image_shape)[:n_images]
-        n_samples = len(images)
+        stack = stack_images(images, image_shape)
+        n_samples = len(stack)
         is_compared = labels is not None and predictions is not None
         labels = _column("labels", labels, n_samples, n_images)
         predictions = _column("predictions", predictions, n_samples, n_images)
@@ -359,7 +368,7 @@ class ImageGridDisplay:
             for row in zip(labels, predictions, probabilities, strict=True)
         ]
         display = cls(
-            stack,
+            stack[:n_images],
             titles=titles if any(titles) else None,
             is_correct=np.equal(labels, predictions) if is_compared else None,
             title=title,
@@ -375,10 +384,10 @@ class ImageGridDisplay:
         *,
         true: Any = None,
         predicted: Any = None,
-        class_names: Sequence[str] | Mapping | None = None,
+        class_names: ClassNames | None = None,
         n_images: int | None = 25,
         image_shape: tuple[int, int] | None = None,
-        ax: Axes | Sequence[Axes] | None = None,
+        ax: Place | None = None,
         **plot_kw: Any,
     ) -> Self:
         """Draw a classifier's mistakes, the most confident first.
@@ -441,7 +450,7 @@ class ImageGridDisplay:
         *,
         n_images: int | None = 25,
         image_shape: tuple[int, int] | None = None,
-        ax: Axes | Sequence[Axes] | None = None,
+        ax: Place | None = None,
         **plot_kw: Any,
     ) -> Self:
         """Draw what the units of the first layer look for.
@@ -494,10 +503,10 @@ class ImageGridDisplay:
         X: ArrayLike,
         *,
         target: Any = None,
-        class_names: Sequence[str] | Mapping | None = None,
+        class_names: ClassNames | None = None,
         n_images: int | None = 25,
         image_shape: tuple[int, int] | None = None,
-        ax: Axes | Sequence[Axes] | None = None,
+        ax: Place | None = None,
         **plot_kw: Any,
     ) -> Self:
         """Draw how the logit of a class depends on each pixel.
@@ -553,10 +562,11 @@ class ImageGridDisplay:
             )
         if image_shape is None and np.ndim(X) > 2:
             image_shape = np.shape(X)[1:3]
-        X = X[:n_images]
+        shown: Any = X  # an array-like that can be sliced, such as a DataFrame
+        shown = shown[:n_images]
         for transformer in transformers:
-            X = transformer.transform(X)
-        X = stack_images(X, image_shape)
+            shown = transformer.transform(shown)
+        X = stack_images(shown, image_shape)
         labels = classifier.classes_.tolist()
         if target is not None and target not in labels:
             raise ValueError(f"target={target!r} is not one of the labels {labels}.")
@@ -574,11 +584,11 @@ class ImageGridDisplay:
 
     def plot(
         self,
-        ax: Axes | Sequence[Axes] | None = None,
+        ax: Place | None = None,
         *,
         n_columns: int = 5,
-        im_kw: dict | None = None,
-        title_kw: dict | None = None,
+        im_kw: dict[str, Any] | None = None,
+        title_kw: dict[str, Any] | None = None,
     ) -> Self:
         """Draw the grid.
 
@@ -601,10 +611,10 @@ class ImageGridDisplay:
         """
         n_columns = max(1, min(n_columns, len(self.images)))
         shape = (max(1, math.ceil(len(self.images) / n_columns)), n_columns)
-        self.ax_ = _make_axes(ax, shape, self._figure_size(shape))
-        self.figure_ = self.ax_[0, 0].figure
+        self.ax_: np.ndarray = _make_axes(ax, shape, self._figure_size(shape))
+        self.figure_: Figure = self.ax_[0, 0].figure
         style = self._image_style() | (im_kw or {})
-        self.im_ = []
+        self.im_: list[AxesImage] = []
         for cell in self.ax_.flat:
             cell.set_axis_off()
         for number, (cell, image) in enumerate(
@@ -644,7 +654,7 @@ class ImageGridDisplay:
 
     def _decorate(self, cell, number, title_kw):
         if self.titles is not None:
-            style = {"fontsize": 9}
+            style: dict[str, Any] = {"fontsize": 9}
             if self.is_correct is not None:
                 style["color"] = RIGHT if self.is_correct[number] else WRONG
             cell.set_title(self.titles[number], **style | title_kw)
@@ -769,7 +779,7 @@ def _colors(n_runs):
     return colormaps["viridis"](np.linspace(0, 1, n_runs))
 
 
-def _column(name, values, n_samples, n_images):
+def _column(name, values, n_samples, n_images) -> list[Any]:
     if values is None:
         return [None] * len(range(n_samples)[:n_images])
     if len(values) != n_samples:

@@ -188,7 +188,7 @@ class ImageScaler(
                 f"{self.max_intensity!r}; the scaled images will exceed 1.",
             )
 
-    def _validate_images(self, X, reset):
+    def _validate_images(self, X, reset) -> np.ndarray:
         return validate_data(self, flatten_images(X), dtype="numeric", reset=reset)
 
 
