@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
-from torch.nn.modules.module import _has_any_global_hook
+from torch.nn.modules import module as torch_modules
 
 aten = torch.ops.aten  # an attribute: torch before 2.6 has no module of that name
 
@@ -169,7 +169,10 @@ class MLP(nn.Sequential):
         return (
             [(layer, type(layer)) for layer in layers] == self.built_of
             and not any(map(_has_hooks, (self, *layers)))
-            and not _has_any_global_hook()
+            and not torch_modules._global_forward_hooks
+            and not torch_modules._global_forward_pre_hooks
+            and not torch_modules._global_backward_hooks
+            and not torch_modules._global_backward_pre_hooks
         )
 
     def discard_masks(self) -> None:

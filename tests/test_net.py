@@ -513,6 +513,15 @@ def test_what_a_callback_puts_in_is_called_in_training(digits, make):
     assert len(seen) == n_steps
 
 
+def test_a_hook_on_all_modules_is_called_in_training(digits):
+    seen = []
+    register = torch.nn.modules.module.register_module_forward_hook
+    with register(lambda module, *_: seen.append(module)):
+        fitted = fit(digits, validation_split=None)
+
+    assert seen.count(fitted.module_) == 3 * 4
+
+
 def test_listening_by_a_hook_changes_no_number(digits):
     X, _ = digits
     watched = fit(digits, OnTrainBegin(hook_forward([])), batch_size=100)
