@@ -274,16 +274,10 @@ class ImageNet(NeuralNetClassifier):
         ----------
         state : dict
             What :meth:`plain_state` returned.
-        optimizer_settings : bool, default=True
-            Whether the optimizer takes up its settings (such as the learning rate of
-            the moment) as well, or keeps those it was made with.
         """
         weights = _map_tensors(_to_tensor, state["weights"])
         self.module_.load_state_dict(weights)
         optimizer = _map_tensors(_to_tensor, state["optimizer"])
-        if not optimizer_settings:
-            groups = self.optimizer_.state_dict()["param_groups"]
-            optimizer = {**optimizer, "param_groups": groups}
         self.optimizer_.load_state_dict(optimizer)
         self.history.clear()
         self.history.extend(dict(epoch) for epoch in state["history"])

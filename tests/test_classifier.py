@@ -128,6 +128,27 @@ def test_raw_images_train_with_a_warning_that_names_the_scaler(digits):
         small().fit((X * 255).astype(np.uint8), y)
 
 
+def test_raw_images_are_warned_of_once(digits):
+    X, y = digits
+    raw = (X * 255).astype(np.float32)
+    with pytest.warns(UserWarning, match="Put an ImageScaler"):
+        classifier = small(warm_start=True).partial_fit(raw, y, classes=range(10))
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        classifier.partial_fit(raw, y).fit(raw, y, X_val=raw, y_val=y).predict(raw)
+
+
+@pytest.mark.parametrize("scale", [(-1, 255), (0, 127), (0, 256)])
+def test_images_of_another_range_are_not_warned_of(digits, scale):
+    low, high = scale
+    X = (low + digits[0] * (high - low)).astype(np.float32)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        small(max_epochs=1).fit(X, digits[1])
+
+
 def test_fit_does_not_change_the_data(digits):
     X, y = digits
     weight = np.linspace(1, 2, len(X))
@@ -324,6 +345,36 @@ def test_a_fraction_is_drawn_at_random_and_stratified():
     assert list(train) != sorted(train)
 
 
+def test_a_class_with_a_row_for_each_fold_is_stratified():
+    codes = np.repeat([0, 1], [27, 3])
+
+    _, valid = split_rows(3, codes, seed=0)
+
+    assert codes[valid].sum() == 1
+
+
+class HeldOut(skorch.callbacks.Callback):
+    """Notes which rows are validated on."""
+
+    def __init__(self, rows):
+        self.rows = rows
+
+    def __sklearn_clone__(self):
+        return self
+
+    def on_epoch_begin(self, net, dataset_valid=None, **kwargs):
+        self.rows.append(sorted(dataset_valid.indices))
+
+
+def test_the_random_state_draws_the_rows_held_out(digits):
+    rows = []
+
+    for seed in (1, 1, 2):
+        small(random_state=seed, max_epochs=1, callbacks=[HeldOut(rows)]).fit(*digits)
+
+    assert rows[0] == rows[1] != rows[2]
+
+
 def test_a_class_of_one_row_is_split_plainly():
     train, valid = split_rows(0.2, np.array([0] * 9 + [1]), seed=0)
 
@@ -469,7 +520,7 @@ def test_the_size_of_all_weights_means_nothing(digits, scale):
 
 def test_validation_is_weighted_too(digits):
     X, y = digits
-    weight = np.tile([3.0, 0.0], 50)
+    weight = np.tile([3.0, 1.0], 50)
     classifier = small().fit(
         X[100:], y[100:], X_val=X[:100], y_val=y[:100], sample_weight_val=weight
     )
@@ -1008,6 +1059,26 @@ def test_a_diverged_training_is_not_taken_for_the_best(digits):
         model.fit(*digits)
 
     assert model.n_iter_ == 2
+
+
+def test_early_stopping_counts_the_smallest_improvement(digits):
+    model = small(
+        early_stopping=True, patience=2, optimizer="sgd", learning_rate=1e-6,
+        dropout=0.0, max_epochs=8,
+    )  # fmt: skip
+
+    assert model.fit(*digits).n_iter_ == 8
+    assert np.ptp(model.history_["valid_loss"]) < 1e-4
+
+
+class Overflow(skorch.callbacks.Callback):
+    def on_epoch_end(self, net, **kwargs):
+        net.history.record("train_loss", np.inf)
+
+
+def test_an_infinite_loss_is_warned_of(digits):
+    with pytest.warns(ConvergenceWarning, match="training loss became inf"):
+        small(callbacks=[Overflow]).fit(*digits)
 
 
 @pytest.mark.parametrize(

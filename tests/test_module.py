@@ -80,6 +80,25 @@ def test_the_mask_keeps_the_share_that_it_should(p):
     assert float(mask.max()) == pytest.approx(1 / (1 - p), rel=1e-4)
 
 
+@pytest.mark.parametrize("p", [0.1, 0.3, 0.7, 1 / 3])
+def test_the_share_that_is_kept_is_exact_to_17_bits(p):
+    mask = make_dropout(p).mask(torch.empty(1000, dtype=torch.float64))
+
+    assert 1 / float(mask.max()) == pytest.approx(1 - p, abs=2**-17)
+
+
+def test_layers_of_one_size_have_masks_of_their_own():
+    module = MLP(64, (64, 64), 64, activation="identity", dropout=0.5)
+    for layer in (module.hidden_1, module.hidden_2, module.output):
+        torch.nn.init.eye_(layer.weight)
+    images, labels = torch.ones(64, 64), torch.zeros(64, dtype=torch.int64)
+
+    _, logits = compute_gradients(module, images, labels)
+
+    assert set(logits.unique().tolist()) == {0, 4}
+    assert float((logits > 0).double().mean()) == pytest.approx(1 / 4, abs=0.05)
+
+
 @pytest.mark.parametrize("p", [0.5, 0.25, 0.3])
 def test_mask_is_independent_across_places_and_draws(p):
     dropout = make_dropout(p)

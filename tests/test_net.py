@@ -344,6 +344,35 @@ def test_ctrl_c_is_raised_on_and_leaves_a_fitted_classifier(digits):
     assert classifier.predict(digits[0]).shape == (500,)
 
 
+class Ruin(Callback):
+    """Makes the network worse when the third epoch begins."""
+
+    def on_epoch_begin(self, net, **kwargs):
+        if len(net.history) == 3:
+            for parameter in net.module_.parameters():
+                parameter.data.mul_(-100)
+
+
+@pytest.mark.usefixtures("with_ctrl_c")
+def test_the_best_weights_are_back_after_ctrl_c(digits):
+    classifier = MNISTMLPClassifier(
+        (16,),
+        max_epochs=10,
+        early_stopping=True,
+        callbacks=[Ruin, PressCtrlC(5)],
+        random_state=0,
+    )
+    expected = fit(digits, max_epochs=2)
+
+    with pytest.raises(KeyboardInterrupt):
+        classifier.fit(*digits)
+
+    assert (classifier.n_iter_, classifier.best_epoch_) == (4, 2)
+    assert_array_equal(
+        classifier.predict_proba(digits[0]), expected.predict_proba(digits[0])
+    )
+
+
 class StopAt(Callback):
     """Stops the training, as skorch's callbacks do, at a moment of an epoch."""
 
@@ -638,6 +667,36 @@ def test_verbose_2_shows_no_bar_where_there_is_no_terminal(digits, capfd):
     out, err = capfd.readouterr()
     assert len(out.splitlines()) == 5
     assert err == ""
+
+
+class Bar:
+    """Stands in for tqdm's bar and counts those that are open."""
+
+    n_open = 0
+
+    def __init__(self, **kwargs):
+        type(self).n_open += 1
+
+    def set_postfix(self, **kwargs): ...
+
+    def update(self): ...
+
+    def close(self):
+        type(self).n_open -= 1
+
+    @staticmethod
+    def write(text): ...
+
+
+@pytest.mark.usefixtures("with_ctrl_c")
+def test_the_bar_is_closed_in_the_end_and_by_ctrl_c(digits, monkeypatch):
+    monkeypatch.setattr("skmnist.net.tqdm", Bar)
+
+    fit(digits, verbose=2)
+    with pytest.raises(KeyboardInterrupt):
+        fit(digits, PressCtrlC(2), verbose=2)
+
+    assert Bar.n_open == 0
 
 
 # Gradients over the pixels

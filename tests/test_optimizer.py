@@ -101,16 +101,18 @@ def test_without_any_gradient_nothing_moves():
         assert torch.equal(one, other)
 
 
-def test_hooks_are_called_once_a_step():
+@pytest.mark.parametrize("hooks", [("pre", "post"), ("pre",), ("post",)])
+def test_hooks_are_called_once_a_step(hooks):
     params = make_params()
     optimizer = FusedAdam(params, fused=True)
     calls = []
-    optimizer.register_step_pre_hook(lambda *args: calls.append("before"))
-    optimizer.register_step_post_hook(lambda *args: calls.append("after"))
+    for hook in hooks:
+        register = getattr(optimizer, f"register_step_{hook}_hook")
+        register(lambda *args, hook=hook: calls.append(hook))
 
     take_steps(optimizer, params, range(2))
 
-    assert calls == ["before", "after"] * 2
+    assert calls == [*hooks, *hooks]
 
 
 def test_the_loss_of_a_closure_is_returned():

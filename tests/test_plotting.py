@@ -378,6 +378,18 @@ def test_saliency_is_the_gradient_of_the_logit(activation, digits):
         )
 
 
+def test_saliency_drops_nothing_out(digits):
+    X, y = digits
+    # Without validation data the network is left in training mode.
+    model = MNISTMLPClassifier((16,), validation_split=None, max_epochs=1).fit(X, y)
+
+    one, other = (
+        ImageGridDisplay.from_saliency(model, X[:2], target=3) for _ in range(2)
+    )
+
+    np.testing.assert_array_equal(one.images, other.images)
+
+
 def test_saliency_is_for_the_predicted_label_where_none_is_given(model, digits):
     X, _ = digits
 
