@@ -542,21 +542,39 @@ def test_a_wrong_checksum_of_a_part_is_refused(saved, tmp_path):
 
 
 HEADERS = {
-    "large": npy(np.zeros(9, "u1")).replace(b"(9,), }  ", b"(9" + b"9" * 2 + b",), }"),
-    "negative": npy(np.zeros(9, "u1")).replace(b"(9,), } ", b"(-9,), }"),
-    "nothing": npy(np.zeros(9, "S1")).replace(b"S1", b"S0"),
-    "object": npy(np.zeros(9, "i8")).replace(b"<i8", b"|O8"),
-    "record": npy(np.zeros(9, [("a", "i4")])),
-    "another version": npy(np.zeros(9)).replace(b"NUMPY\1", b"NUMPY\2"),
-    "no array": b"PK\3\4",
-    "a header that is no dict": npy(np.zeros(9)).replace(b"{'descr'", b"{{{{{{{{"),
+    "large": (
+        npy(np.zeros(9, "u1")).replace(b"(9,), }  ", b"(9" + b"9" * 2 + b",), }"),
+        r"shape \(999,\) in 9 bytes",
+    ),
+    "negative": (
+        npy(np.zeros(9, "u1")).replace(b"(9,), } ", b"(-9,), }"),
+        r"shape \(-9,\) in 9 bytes",
+    ),
+    "nothing": (
+        npy(np.zeros(9, "S1")).replace(b"S1", b"S0"),
+        r"shape \(9,\) in 9 bytes",
+    ),
+    "object": (
+        npy(np.zeros(9, "i8")).replace(b"<i8", b"|O8"),
+        "an array of type object",
+    ),
+    "record": (npy(np.zeros(9, [("a", "i4")])), r"an array of type \[\('a', '<i4'\)\]"),
+    "another version": (
+        npy(np.zeros(9)).replace(b"NUMPY\1", b"NUMPY\2"),
+        "an unknown format",
+    ),
+    "no array": (b"PK\3\4", "magic string"),
+    "a header that is no dict": (
+        npy(np.zeros(9)).replace(b"{'descr'", b"{{{{{{{{"),
+        "is not a valid model",
+    ),
 }
 
 
-@pytest.mark.parametrize("content", HEADERS.values(), ids=HEADERS)
-def test_a_hostile_array_is_refused(saved, tmp_path, content):
+@pytest.mark.parametrize(("content", "reason"), HEADERS.values(), ids=HEADERS)
+def test_a_hostile_array_is_refused(saved, tmp_path, content, reason):
     members = members_of(saved) | {"0.npy": content}
-    with pytest.raises(ValueError, match="is not a valid model"):
+    with pytest.raises(ValueError, match=reason):
         load_model(forge(tmp_path / "array.skmnist", members.items()))
 
 
