@@ -494,6 +494,23 @@ def test_a_compressed_bomb_is_refused(saved, tmp_path):
         load_model(path)
 
 
+@pytest.mark.parametrize(
+    "compression", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA]
+)
+def test_a_compressed_part_that_claims_not_to_be_is_refused(
+    saved, tmp_path, compression
+):
+    members = members_of(saved) | {"0.npy": bytes(10**6)}
+    path = forge(tmp_path / "bomb", members.items(), compression=compression)
+    content = bytearray(path.read_bytes())
+    entry = -1
+    while (entry := content.find(b"PK\1\2", entry + 1)) >= 0:  # in the directory
+        content[entry + 24 : entry + 28] = content[entry + 20 : entry + 24]
+    path.write_bytes(seal(bytes(content)))
+    with pytest.raises(ValueError, match="compressed parts"):
+        load_model(path)
+
+
 def test_a_large_schema_is_refused(saved, tmp_path):
     path = with_parameter(saved, tmp_path, json_node("a" * 2**24))
     with pytest.raises(ValueError, match="larger than 16 MiB"):
@@ -529,6 +546,14 @@ def test_a_part_that_claims_to_be_larger_is_refused(saved, tmp_path):
     (tmp_path / "large.skmnist").write_bytes(seal(content))
     with pytest.raises(ValueError, match="claim to be larger than the file"):
         load_model(tmp_path / "large.skmnist")
+
+
+def test_a_part_that_claims_two_sizes_is_refused(saved, tmp_path):
+    content = bytearray(saved.read_bytes())
+    content[content.index(b"PK\1\2") + 24] ^= 1  # of the two, the size when read
+    (tmp_path / "sizes.skmnist").write_bytes(seal(bytes(content)))
+    with pytest.raises(ValueError, match="compressed parts"):
+        load_model(tmp_path / "sizes.skmnist")
 
 
 def test_a_wrong_checksum_of_a_part_is_refused(saved, tmp_path):
