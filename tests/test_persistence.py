@@ -473,13 +473,14 @@ def test_nodes_that_refer_to_others_are_refused_at_once(saved, tmp_path):
         load_model(with_parameter(saved, tmp_path, tree))
 
 
-def test_a_random_state_at_a_hostile_position_is_refused(digits, tmp_path):
+@pytest.mark.parametrize("position", [-1, 625, 10**6])
+def test_a_random_state_at_a_hostile_position_is_refused(tmp_path, position):
     path = tmp_path / "model.skmnist"
     save_model(small(random_state=np.random.RandomState(0)), path)
 
     def change(schema, members):
         random_state = schema["content"]["content"]["random_state"]["content"]
-        random_state["content"]["state"]["content"]["pos"] = json_node(10**6)
+        random_state["content"]["state"]["content"]["pos"] = json_node(position)
 
     with pytest.raises(ValueError, match="malformed RandomStateNode"):
         load_model(edited(path, tmp_path, change))
