@@ -658,6 +658,30 @@ def test_weights_and_optimizer_state_of_another_shape_are_refused(
         load_model(edited(saved, tmp_path, change))
 
 
+@pytest.mark.parametrize("dtype", ["float16", "float64", ">f4", "int32"])
+def test_weights_of_another_type_are_refused(saved, tmp_path, dtype):
+    def change(schema, members):
+        state = schema["content"]["content"]["_net_state"]["content"]
+        for weight in state["weights"]["content"].values():
+            array = np.load(io.BytesIO(members[weight["file"]]))
+            members[weight["file"]] = npy(array.astype(dtype))
+
+    with pytest.raises(ValueError, match="do not fit"):
+        load_model(edited(saved, tmp_path, change))
+
+
+def test_a_model_of_a_type_that_does_not_train_is_refused(saved, tmp_path):
+    def change(schema, members):
+        state = schema["content"]["content"]
+        state["_dtype"] = json_node("float16")
+        for weight in state["_net_state"]["content"]["weights"]["content"].values():
+            array = np.load(io.BytesIO(members[weight["file"]]))
+            members[weight["file"]] = npy(array.astype("float16"))
+
+    with pytest.raises(ValueError, match="do not fit"):
+        load_model(edited(saved, tmp_path, change))
+
+
 def mutated(content, rng):
     """Return bytes with a few bits flipped, or a piece lost, doubled or replaced."""
     content = bytearray(content)
