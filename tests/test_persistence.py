@@ -236,6 +236,22 @@ def test_an_unfitted_estimator_comes_back_unfitted(tmp_path):
     assert not hasattr(loaded, "classes_")
 
 
+@pytest.mark.filterwarnings("error:The given NumPy array is not writable")
+@pytest.mark.parametrize("mmap_mode", ["r+", "c", "r"])
+def test_a_memory_mapped_model_trains_on_and_leaves_its_file_alone(
+    model, digits, tmp_path, mmap_mode
+):
+    path = tmp_path / "model.joblib"
+    joblib.dump(model, path)
+    content = path.read_bytes()
+
+    mapped = joblib.load(path, mmap_mode=mmap_mode).partial_fit(*digits)
+
+    assert path.read_bytes() == content
+    expected = copy.deepcopy(model).partial_fit(*digits).predict_proba(digits[0])
+    np.testing.assert_array_equal(mapped.predict_proba(digits[0]), expected)
+
+
 def test_a_memory_mapped_model_can_be_saved(model, digits, tmp_path):
     joblib.dump(model, tmp_path / "model.joblib")
     mapped = joblib.load(tmp_path / "model.joblib", mmap_mode="r")
