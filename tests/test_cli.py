@@ -1,3 +1,4 @@
+import contextlib
 import re
 import shlex
 import subprocess
@@ -10,7 +11,7 @@ import pandas as pd
 import pytest
 
 from skmnist import __version__
-from skmnist.cli import main, make_parser
+from skmnist.cli import load_images, main, make_parser
 
 RESULTS = [
     *("confusion_matrix.png", "history.csv", "history.png", "misclassified.png"),
@@ -137,6 +138,20 @@ def test_auto_falls_back_to_the_digits_and_says_so(tmp_path, capsys, monkeypatch
     assert "Going on with scikit-learn's bundled 8x8 digits instead." in printed.err
     assert "rows and columns  8 x 8" in printed.out
     assert sorted(path.name for path in output.iterdir()) == RESULTS
+
+
+@pytest.mark.parametrize(("data", "n_times"), [("auto", 1), ("mnist", 4)])
+def test_auto_asks_the_mirrors_once_and_mnist_asks_again(
+    tmp_path, monkeypatch, data, n_times
+):
+    waits = []
+    monkeypatch.setattr("skmnist.datasets.MIRRORS", ("http://127.0.0.1:9/",))
+    monkeypatch.setattr("time.sleep", waits.append)
+
+    with contextlib.suppress(OSError):
+        load_images(data, data_home=tmp_path)
+
+    assert len(waits) == n_times - 1
 
 
 def test_mnist_does_not_fall_back(tmp_path, capsys, monkeypatch):
