@@ -9,6 +9,7 @@ import matplotlib.image
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.metrics import accuracy_score, classification_report
 
 from skmnist import __version__
 from skmnist.cli import load_images, main, make_parser
@@ -66,6 +67,25 @@ def test_data_model_training_and_judgement_are_printed(run):
         assert any(re.fullmatch(rf"test {figure}: \d\.\d{{4}}", line) for line in lines)
     assert any("macro avg" in line for line in lines)
     assert f"wrote {run[0] / 'model.joblib'}" in lines
+
+
+def test_the_figures_are_those_of_the_test_images(run):
+    output, printed = run
+    images = load_images("digits", data_home=None)
+    predicted = joblib.load(output / "model.joblib").predict(images.X_test)
+
+    accuracy = accuracy_score(images.y_test, predicted)
+    report = classification_report(images.y_test, predicted, digits=3, zero_division=0)
+    assert f"test accuracy: {accuracy:.4f}" in printed.splitlines()
+    assert report in printed
+
+
+def test_the_test_images_have_a_fifth_of_each_digit():
+    images = load_images("digits", data_home=None)
+
+    n_test, n_train = np.bincount(images.y_test), np.bincount(images.y_train)
+
+    assert np.abs(n_test - (n_test + n_train) / 5).max() < 1
 
 
 def test_options_that_are_not_given_are_left_to_the_classifier():
