@@ -1,3 +1,4 @@
+import contextlib
 import re
 import shlex
 import subprocess
@@ -8,9 +9,10 @@ import matplotlib.image
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.metrics import accuracy_score, classification_report
 
 from skmnist import __version__
-from skmnist.cli import main, make_parser
+from skmnist.cli import load_images, main, make_parser
 
 RESULTS = [
     *("confusion_matrix.png", "history.csv", "history.png", "misclassified.png"),
@@ -65,6 +67,25 @@ def test_data_model_training_and_judgement_are_printed(run):
         assert any(re.fullmatch(rf"test {figure}: \d\.\d{{4}}", line) for line in lines)
     assert any("macro avg" in line for line in lines)
     assert f"wrote {run[0] / 'model.joblib'}" in lines
+
+
+def test_the_figures_are_those_of_the_test_images(run):
+    output, printed = run
+    images = load_images("digits", data_home=None)
+    predicted = joblib.load(output / "model.joblib").predict(images.X_test)
+
+    accuracy = accuracy_score(images.y_test, predicted)
+    report = classification_report(images.y_test, predicted, digits=3, zero_division=0)
+    assert f"test accuracy: {accuracy:.4f}" in printed.splitlines()
+    assert report in printed
+
+
+def test_the_test_images_have_a_fifth_of_each_digit():
+    images = load_images("digits", data_home=None)
+
+    n_test, n_train = np.bincount(images.y_test), np.bincount(images.y_train)
+
+    assert np.abs(n_test - (n_test + n_train) / 5).max() < 1
 
 
 def test_options_that_are_not_given_are_left_to_the_classifier():
@@ -137,6 +158,20 @@ def test_auto_falls_back_to_the_digits_and_says_so(tmp_path, capsys, monkeypatch
     assert "Going on with scikit-learn's bundled 8x8 digits instead." in printed.err
     assert "rows and columns  8 x 8" in printed.out
     assert sorted(path.name for path in output.iterdir()) == RESULTS
+
+
+@pytest.mark.parametrize(("data", "n_times"), [("auto", 1), ("mnist", 4)])
+def test_auto_asks_the_mirrors_once_and_mnist_asks_again(
+    tmp_path, monkeypatch, data, n_times
+):
+    waits = []
+    monkeypatch.setattr("skmnist.datasets.MIRRORS", ("http://127.0.0.1:9/",))
+    monkeypatch.setattr("time.sleep", waits.append)
+
+    with contextlib.suppress(OSError):
+        load_images(data, data_home=tmp_path)
+
+    assert len(waits) == n_times - 1
 
 
 def test_mnist_does_not_fall_back(tmp_path, capsys, monkeypatch):

@@ -60,6 +60,20 @@ class DieOnce:
         return estimator.score(X, y)
 
 
+class FailTwice:
+    """A scorer whose first two calls raise an error."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __call__(self, estimator, X, y):
+        with open(self.path, "ab") as calls:  # noqa: PTH123
+            calls.write(b".")
+        if os.stat(self.path).st_size <= 2:  # noqa: PTH116
+            raise OSError("the disk is busy")
+        return estimator.score(X, y)
+
+
 def n_torch_threads(estimator, X, y):
     return {"threads": torch.get_num_threads(), "process": os.getpid()}
 
@@ -138,6 +152,20 @@ def test_an_error_on_the_cluster_is_raised_here(digits, client):
         pytest.raises(ValueError, match=r"dropout=1\.5 is not valid"),
     ):
         cross_validate(MNISTMLPClassifier(dropout=1.5), *digits, error_score="raise")
+
+
+def test_a_call_that_raised_an_error_is_tried_again(digits, client, tmp_path):
+    scoring = FailTwice(str(tmp_path / "calls"))
+    one_split = [(range(400), range(400, 500))]  # a single call, which fails twice
+    mlp = MNISTMLPClassifier((8,), max_epochs=1, random_state=0)
+
+    with joblib.parallel_config(DaskBackend(client, retries=2)):
+        scores = cross_validate(
+            mlp, *digits, cv=one_split, scoring=scoring, error_score="raise"
+        )
+
+    expected = cross_validate(mlp, *digits, cv=one_split)
+    assert_array_equal(scores["test_score"], expected["test_score"])
 
 
 def test_without_distributed_the_error_names_the_extra(monkeypatch):

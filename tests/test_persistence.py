@@ -236,6 +236,22 @@ def test_an_unfitted_estimator_comes_back_unfitted(tmp_path):
     assert not hasattr(loaded, "classes_")
 
 
+@pytest.mark.filterwarnings("error:The given NumPy array is not writable")
+@pytest.mark.parametrize("mmap_mode", ["r+", "c", "r"])
+def test_a_memory_mapped_model_trains_on_and_leaves_its_file_alone(
+    model, digits, tmp_path, mmap_mode
+):
+    path = tmp_path / "model.joblib"
+    joblib.dump(model, path)
+    content = path.read_bytes()
+
+    mapped = joblib.load(path, mmap_mode=mmap_mode).partial_fit(*digits)
+
+    assert path.read_bytes() == content
+    expected = copy.deepcopy(model).partial_fit(*digits).predict_proba(digits[0])
+    np.testing.assert_array_equal(mapped.predict_proba(digits[0]), expected)
+
+
 def test_a_memory_mapped_model_can_be_saved(model, digits, tmp_path):
     joblib.dump(model, tmp_path / "model.joblib")
     mapped = joblib.load(tmp_path / "model.joblib", mmap_mode="r")
@@ -473,13 +489,14 @@ def test_nodes_that_refer_to_others_are_refused_at_once(saved, tmp_path):
         load_model(with_parameter(saved, tmp_path, tree))
 
 
-def test_a_random_state_at_a_hostile_position_is_refused(digits, tmp_path):
+@pytest.mark.parametrize("position", [-1, 625, 10**6])
+def test_a_random_state_at_a_hostile_position_is_refused(tmp_path, position):
     path = tmp_path / "model.skmnist"
     save_model(small(random_state=np.random.RandomState(0)), path)
 
     def change(schema, members):
         random_state = schema["content"]["content"]["random_state"]["content"]
-        random_state["content"]["state"]["content"]["pos"] = json_node(10**6)
+        random_state["content"]["state"]["content"]["pos"] = json_node(position)
 
     with pytest.raises(ValueError, match="malformed RandomStateNode"):
         load_model(edited(path, tmp_path, change))
@@ -490,6 +507,23 @@ def test_a_compressed_bomb_is_refused(saved, tmp_path):
     options = {"compression": zipfile.ZIP_DEFLATED, "compresslevel": 1}
     path = forge(tmp_path / "bomb.skmnist", members.items(), **options)
     assert path.stat().st_size < 2 * 10**5
+    with pytest.raises(ValueError, match="compressed parts"):
+        load_model(path)
+
+
+@pytest.mark.parametrize(
+    "compression", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA]
+)
+def test_a_compressed_part_that_claims_not_to_be_is_refused(
+    saved, tmp_path, compression
+):
+    members = members_of(saved) | {"0.npy": bytes(10**6)}
+    path = forge(tmp_path / "bomb", members.items(), compression=compression)
+    content = bytearray(path.read_bytes())
+    entry = -1
+    while (entry := content.find(b"PK\1\2", entry + 1)) >= 0:  # in the directory
+        content[entry + 24 : entry + 28] = content[entry + 20 : entry + 24]
+    path.write_bytes(seal(bytes(content)))
     with pytest.raises(ValueError, match="compressed parts"):
         load_model(path)
 
@@ -509,7 +543,7 @@ def test_a_schema_nested_too_deep_is_refused(saved, tmp_path):
 @pytest.mark.filterwarnings("ignore:Duplicate name")
 def test_a_part_that_stands_twice_is_refused(saved, tmp_path):
     members = [*members_of(saved).items(), ("0.npy", b"")]
-    with pytest.raises(ValueError, match="twice"):
+    with pytest.raises(ValueError, match="it has a part twice"):
         load_model(forge(tmp_path / "twice.skmnist", members))
 
 
@@ -531,6 +565,14 @@ def test_a_part_that_claims_to_be_larger_is_refused(saved, tmp_path):
         load_model(tmp_path / "large.skmnist")
 
 
+def test_a_part_that_claims_two_sizes_is_refused(saved, tmp_path):
+    content = bytearray(saved.read_bytes())
+    content[content.index(b"PK\1\2") + 24] ^= 1  # of the two, the size when read
+    (tmp_path / "sizes.skmnist").write_bytes(seal(bytes(content)))
+    with pytest.raises(ValueError, match="compressed parts"):
+        load_model(tmp_path / "sizes.skmnist")
+
+
 def test_a_wrong_checksum_of_a_part_is_refused(saved, tmp_path):
     content = saved.read_bytes()
     position = content.index(b"\x93NUMPY") + 130
@@ -542,21 +584,39 @@ def test_a_wrong_checksum_of_a_part_is_refused(saved, tmp_path):
 
 
 HEADERS = {
-    "large": npy(np.zeros(9, "u1")).replace(b"(9,), }  ", b"(9" + b"9" * 2 + b",), }"),
-    "negative": npy(np.zeros(9, "u1")).replace(b"(9,), } ", b"(-9,), }"),
-    "nothing": npy(np.zeros(9, "S1")).replace(b"S1", b"S0"),
-    "object": npy(np.zeros(9, "i8")).replace(b"<i8", b"|O8"),
-    "record": npy(np.zeros(9, [("a", "i4")])),
-    "another version": npy(np.zeros(9)).replace(b"NUMPY\1", b"NUMPY\2"),
-    "no array": b"PK\3\4",
-    "a header that is no dict": npy(np.zeros(9)).replace(b"{'descr'", b"{{{{{{{{"),
+    "large": (
+        npy(np.zeros(9, "u1")).replace(b"(9,), }  ", b"(9" + b"9" * 2 + b",), }"),
+        r"shape \(999,\) in 9 bytes",
+    ),
+    "negative": (
+        npy(np.zeros(9, "u1")).replace(b"(9,), } ", b"(-9,), }"),
+        r"shape \(-9,\) in 9 bytes",
+    ),
+    "nothing": (
+        npy(np.zeros(9, "S1")).replace(b"S1", b"S0"),
+        r"shape \(9,\) in 9 bytes",
+    ),
+    "object": (
+        npy(np.zeros(9, "i8")).replace(b"<i8", b"|O8"),
+        "an array of type object",
+    ),
+    "record": (npy(np.zeros(9, [("a", "i4")])), r"an array of type \[\('a', '<i4'\)\]"),
+    "another version": (
+        npy(np.zeros(9)).replace(b"NUMPY\1", b"NUMPY\2"),
+        "an unknown format",
+    ),
+    "no array": (b"PK\3\4", "magic string"),
+    "a header that is no dict": (
+        npy(np.zeros(9)).replace(b"{'descr'", b"{{{{{{{{"),
+        "is not a valid model",
+    ),
 }
 
 
-@pytest.mark.parametrize("content", HEADERS.values(), ids=HEADERS)
-def test_a_hostile_array_is_refused(saved, tmp_path, content):
+@pytest.mark.parametrize(("content", "reason"), HEADERS.values(), ids=HEADERS)
+def test_a_hostile_array_is_refused(saved, tmp_path, content, reason):
     members = members_of(saved) | {"0.npy": content}
-    with pytest.raises(ValueError, match="is not a valid model"):
+    with pytest.raises(ValueError, match=reason):
         load_model(forge(tmp_path / "array.skmnist", members.items()))
 
 
@@ -609,6 +669,30 @@ def test_weights_and_optimizer_state_of_another_shape_are_refused(
         optimizer = state["optimizer"]["content"]["state"]["content"]
         moments = [part for of in optimizer.values() for part in of["content"].values()]
         members[(weights + moments)[number]["file"]] = npy(np.zeros(3, np.float32))
+
+    with pytest.raises(ValueError, match="do not fit"):
+        load_model(edited(saved, tmp_path, change))
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float64", ">f4", "int32"])
+def test_weights_of_another_type_are_refused(saved, tmp_path, dtype):
+    def change(schema, members):
+        state = schema["content"]["content"]["_net_state"]["content"]
+        for weight in state["weights"]["content"].values():
+            array = np.load(io.BytesIO(members[weight["file"]]))
+            members[weight["file"]] = npy(array.astype(dtype))
+
+    with pytest.raises(ValueError, match="do not fit"):
+        load_model(edited(saved, tmp_path, change))
+
+
+def test_a_model_of_a_type_that_does_not_train_is_refused(saved, tmp_path):
+    def change(schema, members):
+        state = schema["content"]["content"]
+        state["_dtype"] = json_node("float16")
+        for weight in state["_net_state"]["content"]["weights"]["content"].values():
+            array = np.load(io.BytesIO(members[weight["file"]]))
+            members[weight["file"]] = npy(array.astype("float16"))
 
     with pytest.raises(ValueError, match="do not fit"):
         load_model(edited(saved, tmp_path, change))

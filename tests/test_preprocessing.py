@@ -46,8 +46,9 @@ def test_output_shape_is_the_shape_of_one_image(output_shape):
     assert_array_equal(scaled.ravel(), IMAGES.ravel() / np.float32(255))
 
 
-def test_inverse_transform_gives_back_the_intensities():
-    scaler = ImageScaler(output_shape=(3, 4, 1))
+@pytest.mark.parametrize("max_intensity", [23, 255.0])
+def test_inverse_transform_gives_back_the_intensities(max_intensity):
+    scaler = ImageScaler(max_intensity, output_shape=(3, 4, 1))
     scaled = scaler.fit_transform(IMAGES)
 
     original = scaler.inverse_transform(scaled)
@@ -103,6 +104,19 @@ def test_colour_images_are_refused(shape):
 def test_flatten_images_makes_no_copy():
     assert np.shares_memory(flatten_images(IMAGES), IMAGES)
     assert flatten_images(IMAGES).shape == (2, 12)
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("shape", [(2, 3, 4), (2, 3, 4, 1)])
+def test_a_row_of_pixels_holds_the_rows_of_its_image_in_turn(shape, order):
+    images = np.asarray(IMAGES.reshape(shape), order=order)
+
+    assert_array_equal(flatten_images(images), [range(12), range(12, 24)])
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 4), (2, 3, 4, 1)])
+def test_stack_images_keeps_the_rows_and_columns_that_it_is_given(shape):
+    assert_array_equal(stack_images(IMAGES.reshape(shape)), IMAGES)
 
 
 @pytest.mark.parametrize("shape", [(2, 12), (2, 3, 4), (2, 3, 4, 1)])
