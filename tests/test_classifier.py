@@ -657,6 +657,18 @@ def test_partial_fit_weighs_its_rows(digits):
     assert_array_equal(weighted.predict_proba(X), dropped.predict_proba(X))
 
 
+def test_a_copy_goes_on_as_the_model_itself(digits):
+    X, y = digits[0][:400], digits[1][:400]  # 4 whole batches: masks would be left over
+    model = small(batch_size=100, validation_split=None).fit(X, y)
+
+    copied = pickle.loads(pickle.dumps(model))
+
+    assert_array_equal(
+        copied.partial_fit(X, y).predict_proba(X),
+        model.partial_fit(X, y).predict_proba(X),
+    )
+
+
 def test_warm_start_goes_on_with_the_same_rows_held_out(digits):
     X, y = digits
     classifier = small(warm_start=True, max_epochs=2)

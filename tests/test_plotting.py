@@ -378,6 +378,14 @@ def test_saliency_is_the_gradient_of_the_logit(activation, digits):
         )
 
 
+def test_a_stack_is_drawn_with_its_own_rows_and_columns():
+    images = np.arange(24.0).reshape(2, 3, 4)
+
+    display = ImageGridDisplay.from_images(images)
+
+    np.testing.assert_array_equal(display.images, images)
+
+
 def test_saliency_drops_nothing_out(digits):
     X, y = digits
     # Without validation data the network is left in training mode.
