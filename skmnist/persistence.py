@@ -145,9 +145,9 @@ def save_model(estimator: BaseEstimator, path: str | os.PathLike[str]) -> None:
 def load_model(path: str | os.PathLike[str]) -> Any:
     """Read a model that :func:`save_model` wrote.
 
-    Safe for files of strangers: no code of theirs runs, types that are not trusted are
-    refused by name, and loading takes memory and time in proportion to the file. What
-    a stranger's model then predicts is another matter. It needs skops:
+    Safe for files of strangers: no code of theirs runs, and types that are not trusted
+    are refused by name. A file made to waste memory or time may take more of both than
+    its size. What a stranger's model then predicts is another matter. It needs skops:
     `pip install 'skmnist[skops]'`.
 
     Parameters
