@@ -15,7 +15,7 @@ try:  # experimental in scikit-learn 1.9, absent before
     from sklearn.callback import CallbackSupportMixin
     from sklearn.callback import with_callbacks as _with_callbacks
 except ImportError:
-    # mypy takes what the import gives.
+    # mypy knows the one that is imported.
     class CallbackSupportMixin:  # type: ignore[no-redef]
         """Nothing: this scikit-learn has no callbacks."""
 
@@ -37,7 +37,7 @@ DOC_LINK_TEMPLATE = (
 )
 
 # Packages whose frames lie between our code and the line that called it.
-PACKAGES_BETWEEN = {"skmnist", "sklearn", "joblib"}
+PACKAGES_BETWEEN = {"skmnist", "sklearn", "joblib", "pickle", "skops"}
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
@@ -59,12 +59,17 @@ class OtherVersionWarning(InconsistentVersionWarning):
     """
 
     def __init__(self, estimator_name: str, saved_with: str):
-        self.estimator_name = estimator_name
-        self.saved_with = saved_with
+        # By the names that scikit-learn's users read, whatever package it is.
+        super().__init__(
+            estimator_name=estimator_name,
+            current_sklearn_version=__version__,
+            original_sklearn_version=saved_with,
+        )
 
     def __str__(self) -> str:
         return (
-            f"This {self.estimator_name} was saved with skmnist {self.saved_with} and "
+            f"This {self.estimator_name} was saved with skmnist "
+            f"{self.original_sklearn_version} and "
             f"is loaded with {__version__}; its results may differ."
         )
 

@@ -162,7 +162,8 @@ class MNISTMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     n_iter_ : int
         The number of epochs run.
     best_epoch_ : int
-        The epoch with the lowest validation loss; only with `early_stopping`.
+        The epoch with the lowest validation loss; only with `early_stopping`, and where
+        an epoch was ended.
     history_ : DataFrame
         A row an epoch: `epoch`, `train_loss`, `train_accuracy`, `valid_loss`,
         `valid_accuracy`, `duration` in seconds, and what callbacks record. Training
@@ -306,9 +307,10 @@ class MNISTMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
                 valid = self._make_data(X_val, y_val, sample_weight_val, y_name="y_val")
             if not goes_on:
                 self.net_: ImageNet = self._build_net()
-        if goes_on:
-            self._take_up(optimizer_settings)
-        tasks = self._make_tasks(X, y, sample_weight)
+            tasks = self._make_tasks(X, y, sample_weight)
+            self._set_up_training(self.max_epochs, valid is not None, tasks)
+            if goes_on:
+                self._take_up(optimizer_settings)
         self._train(train, valid, self.max_epochs, tasks)
         return self
 
@@ -359,6 +361,7 @@ class MNISTMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         train = self._make_data(X, y, sample_weight)
         if not goes_on:
             self.net_ = self._build_net()
+        self._set_up_training(epochs=1, has_validation=False)
         self._train(train, None, epochs=1)
         return self
 
@@ -590,12 +593,15 @@ class MNISTMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         metadata = None if sample_weight is None else {"sample_weight": sample_weight}
         return EpochTasks(context, estimator=self, X=X, y=y, metadata=metadata)
 
-    def _train(self, train, valid, epochs, tasks=None):
+    def _set_up_training(self, epochs, has_validation, tasks=None):
         net = self.net_
         net.batch_size = self.batch_size
         net.verbose = self.verbose
-        net.callbacks = self._make_callbacks(epochs, valid is not None, tasks)
+        net.callbacks = self._make_callbacks(epochs, has_validation, tasks)
         net.initialize_callbacks()
+
+    def _train(self, train, valid, epochs, tasks=None):
+        net = self.net_
         net.train_split = None if valid is None else predefined_split(valid)
         for data in filter(None, (train, valid)):
             normalize_weights(data)
@@ -605,8 +611,12 @@ class MNISTMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             net.train_split = None  # the net must not keep the data alive
             if tasks is not None:
                 tasks.forget()
-            if self.early_stopping and valid is not None:
-                self.best_epoch_ = dict(net.callbacks_)["early_stopping"].best_epoch_
+            stopper = dict(net.callbacks_).get("early_stopping")
+            # 0 where no epoch was ended.
+            if isinstance(stopper, EarlyStopping) and getattr(
+                stopper, "best_epoch_", 0
+            ):
+                self.best_epoch_ = stopper.best_epoch_
         self._warn_of_divergence()
 
     def _make_callbacks(self, epochs, has_validation, tasks):
@@ -683,7 +693,7 @@ def _unchanged_by_errors(estimator):
     earlier = dict(vars(estimator))
     try:
         yield
-    except Exception:
+    except BaseException:
         vars(estimator).clear()
         vars(estimator).update(earlier)
         raise

@@ -16,9 +16,9 @@ from torch.nn.modules import module as torch_modules
 
 aten = torch.ops.aten  # an attribute: torch before 2.6 has no module of that name
 
-# The rows and columns of a product are padded to a multiple: at other sizes MKL takes
-# other kernels for what is left over, and which rows those are depends on the number of
-# threads, and so do the last bits of the result.
+# The rows and columns of a product are padded to a multiple of this. At other sizes MKL
+# uses other kernels for the remainder; which rows these are, and so the last bits of the
+# result, depends on the number of threads.
 TILE = 16
 
 # Outputs that dropout draws masks for at once.
@@ -150,10 +150,10 @@ class MLP(nn.Sequential):
             linear = Linear(n_in, n_out, rng, dtype)
             layers[f"hidden_{number}"] = linear
             layers[f"activation_{number}"] = ACTIVATIONS[activation].module()
-            thinning = Dropout(dropout, rng) if dropout > 0 else None
-            if thinning is not None:
-                layers[f"dropout_{number}"] = thinning
-            blocks.append((linear, thinning))
+            dropout_layer = Dropout(dropout, rng) if dropout > 0 else None
+            if dropout_layer is not None:
+                layers[f"dropout_{number}"] = dropout_layer
+            blocks.append((linear, dropout_layer))
         layers["output"] = Linear(sizes[-1], n_classes, rng, dtype, is_last=True)
         super().__init__(layers)
         self.activation = activation
@@ -168,7 +168,8 @@ class MLP(nn.Sequential):
         layers = list(self._modules.values())
         return (
             [(layer, type(layer)) for layer in layers] == self.built_of
-            and not any(map(_has_hooks, (self, *layers)))
+            and not any(map(has_hooks, (self, *layers)))
+            and not any(map(_has_gradient_hooks, self.parameters()))
             and not torch_modules._global_forward_hooks
             and not torch_modules._global_forward_pre_hooks
             and not torch_modules._global_backward_hooks
@@ -185,14 +186,19 @@ class MLP(nn.Sequential):
                 dropout.discard_masks()
 
 
-def _has_hooks(module):
-    return (
+def has_hooks(module: nn.Module) -> bool:
+    """Tell whether a user listens to a module, or has replaced its `forward`."""
+    return bool(
         module._forward_hooks
         or module._forward_pre_hooks
         or module._backward_hooks
         or module._backward_pre_hooks
         or "forward" in vars(module)
     )
+
+
+def _has_gradient_hooks(parameter):
+    return parameter._backward_hooks or parameter._post_accumulate_grad_hooks
 
 
 class Dropout(nn.Module):
@@ -313,7 +319,7 @@ def compute_gradients(
     n_samples = X.shape[0]
     is_whole = n_samples % TILE == 0
     passes = []
-    inputs = _with_rows_in_a_row(pad_to_tiles(X).T)
+    inputs = _row_major(pad_to_tiles(X).T)
     for layer, dropout in module.blocks:
         weight, bias = layer.in_tiles()
         weight, inputs, bias = layer.as_factors(weight, inputs, bias)
@@ -347,13 +353,13 @@ def compute_gradients(
     return loss, logits[: module.output.out_features].T
 
 
-def pad_to_tiles(tensor: torch.Tensor, value: float = 0.0) -> torch.Tensor:
-    """Return a tensor with a value after its end, up to whole tiles each way."""
+def pad_to_tiles(tensor: torch.Tensor) -> torch.Tensor:
+    """Return a tensor with zeros after its end, up to whole tiles each way."""
     missing = [n for size in reversed(tensor.shape) for n in (0, -size % TILE)]
-    return F.pad(tensor, missing, value=value) if any(missing) else tensor
+    return F.pad(tensor, missing) if any(missing) else tensor
 
 
-def _with_rows_in_a_row(factor):
+def _row_major(factor):
     """Return the second factor of a product in a layout with the same bits always.
 
     In float64, where both factors lie in memory along the axis that is summed over, MKL
@@ -378,7 +384,7 @@ def _cross_entropy(logits, y, sample_weight):
 def _write_gradients(layer, inputs, gradient):
     weight_gradient, bias_gradient = layer.gradients_in_tiles()
     if weight_gradient is not None:
-        multiply(gradient, _with_rows_in_a_row(inputs.T), out=weight_gradient)
+        multiply(gradient, _row_major(inputs.T), out=weight_gradient)
     if bias_gradient is not None:
         torch.sum(gradient, 1, out=bias_gradient)
 
@@ -475,7 +481,7 @@ class Linear(nn.Linear):
             pad_to_tiles(self.weight), padded, pad_to_tiles(self.bias)
         )
         if X.dtype == torch.float64:
-            sums = inputs @ _with_rows_in_a_row(weight.T) + bias
+            sums = inputs @ _row_major(weight.T) + bias
         else:
             sums = F.linear(inputs, weight, bias).to(X.dtype)
         # In one piece: what comes next would be shared out by rows otherwise.

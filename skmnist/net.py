@@ -16,10 +16,11 @@ import skorch.dataset
 import torch
 from skorch import NeuralNetClassifier
 from skorch.callbacks import Callback, EpochTimer, PassthroughScoring, PrintLog
+from torch.nn import functional as F
 from torch.utils.data import Subset
 from tqdm.auto import tqdm
 
-from skmnist.module import MLP, compute_gradients, pad_to_tiles
+from skmnist.module import MLP, TILE, compute_gradients, has_hooks
 
 # Rows that are judged at once where no gradient is needed: few enough that they and
 # the hidden units stay in the processor's cache.
@@ -66,7 +67,8 @@ def normalize_weights(data: Subset) -> None:
     weight = cast(ImageDataset, data.dataset).sample_weight
     if weight is not None:
         rows = torch.as_tensor(data.indices, device=weight.device)
-        weight[rows] /= weight[rows].mean()
+        # By NumPy: torch shares out a sum of so many, and rounds it by the threads.
+        weight[rows] /= float(weight[rows].cpu().numpy().mean())
 
 
 class Batches:
@@ -230,8 +232,10 @@ class ImageNet(NeuralNetClassifier):
             return torch.cat(outputs).numpy()
 
     def _logits(self, X):
-        # In whole tiles, see there.
-        return self.module_(pad_to_tiles(X))[: X.shape[0]]
+        n_missing = -X.shape[0] % TILE
+        if n_missing == 0 or not self._is_module_as_built():
+            return self.module_(X)
+        return self.module_(F.pad(X, (0, 0, 0, n_missing)))[: X.shape[0]]
 
     def input_gradient(self, X: np.ndarray, classes: np.ndarray) -> np.ndarray:
         """Return the gradient of one class's logit over the pixels of each image.
@@ -336,21 +340,22 @@ class ImageNet(NeuralNetClassifier):
             return {"loss": loss, "y_pred": y_pred}
         Xi, yi = batch
         self.optimizer_.zero_grad()
-        with torch.enable_grad():
-            y_pred = self.infer(Xi)
-            loss = self.get_loss(
-                y_pred, yi, X=Xi, training=True, sample_weight=sample_weight
-            )
-            loss.backward()
+        y_pred = self.infer(Xi)
+        loss = self.get_loss(
+            y_pred, yi, X=Xi, training=True, sample_weight=sample_weight
+        )
+        loss.backward()
         return {"loss": loss.detach(), "y_pred": y_pred.detach()}
 
     def _is_as_built(self):
         return (
-            type(self.module_) is MLP
-            and self.module_.is_as_built()
+            self._is_module_as_built()
             and _is_cross_entropy(self.criterion_)
             and vars(self).keys().isdisjoint(("get_loss", "infer"))
         )
+
+    def _is_module_as_built(self):
+        return type(self.module_) is MLP and self.module_.is_as_built()
 
     def validation_step(
         self,
@@ -378,7 +383,7 @@ class ImageNet(NeuralNetClassifier):
         if iterator is None:
             return
         torch_threads.take_share()
-        if training:
+        if training and isinstance(self.module_, MLP):
             # So that it can go on from the state that the epoch before recorded.
             self.module_.discard_masks()
         are_batches_seen = any(map(_sees_batches, self.callbacks_))
@@ -562,9 +567,9 @@ def marked_signals() -> Iterator[None]:
             handler = signal.getsignal(number)
             if callable(handler):
                 wrapped[number] = _mark_interrupts(handler), handler
-    for number, (wrapper, _) in wrapped.items():
-        signal.signal(number, wrapper)
     try:
+        for number, (wrapper, _) in wrapped.items():
+            signal.signal(number, wrapper)
         yield
     finally:
         for number, (wrapper, handler) in wrapped.items():
@@ -589,12 +594,12 @@ class StopTraining(KeyboardInterrupt):
 
 
 class EarlyStopping(skorch.callbacks.EarlyStopping):
-    """Stops early, and copes with a training that ends before its first epoch does."""
+    """Stops early, and has the best weights also where a training ends in an epoch."""
 
     def on_train_end(self, net: ImageNet, **kwargs: Any) -> None:
         """Go back to the best weights."""
-        if net.history:
-            super().on_train_end(net, **kwargs)
+        if self.best_model_weights_ is not None:
+            net.module_.load_state_dict(self.best_model_weights_)
 
 
 class EpochLog(PrintLog):
@@ -712,10 +717,7 @@ def _is_cross_entropy(criterion):
         and criterion.ignore_index == -100
         and criterion.reduction == "none"
         and criterion.label_smoothing == 0
-        and not criterion._forward_hooks
-        and not criterion._forward_pre_hooks
-        and not criterion._backward_hooks
-        and not criterion._backward_pre_hooks
+        and not has_hooks(criterion)
     )
 
 

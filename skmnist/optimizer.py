@@ -26,7 +26,7 @@ class FusedStep(Optimizer):
         Parameters
         ----------
         closure : callable, default=None
-            Computes the gradients, without autograd, and returns the loss.
+            Computes the gradients and returns the loss.
         """
         if self._optimizer_step_pre_hooks or self._optimizer_step_post_hooks:
             return self.profile_hook_step(type(self)._step)(self, closure)
@@ -43,7 +43,10 @@ class FusedStep(Optimizer):
 
     @torch.no_grad()
     def _step(self, closure):
-        loss = None if closure is None else closure()
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
         for group in self.param_groups:
             self._step_group(group)
         return loss

@@ -742,6 +742,10 @@ def test_warm_start_scales_a_schedule_by_the_new_learning_rate(digits):
         ({"optimizer_params": {"amsgrad": True}}, "needs max_exp_avg_sq, which the"),
         ({"learning_rate": 1.0, "class_weight": {"one": 2}}, "class_weight"),
         ({"learning_rate": 1.0, "batch_size": 0}, "batch_size=0"),
+        (
+            {"learning_rate": 1.0, "callbacks": [("a", HeldOut([]))] * 2},
+            "duplicated callback names|callback names",
+        ),
     ],
 )
 def test_a_refused_warm_start_changes_nothing(digits, change, words):
@@ -1314,8 +1318,26 @@ def test_a_warning_points_at_the_line_that_called(digits, call):
 def test_a_model_of_another_version_is_loaded_with_a_warning(digits):
     state = small().fit(*digits).__getstate__() | {"_skmnist_version": "0.0.1"}
 
-    with pytest.warns(InconsistentVersionWarning, match=r"saved with skmnist 0\.0\.1"):
+    with pytest.warns(
+        InconsistentVersionWarning, match=r"saved with skmnist 0\.0\.1"
+    ) as warned:
         MNISTMLPClassifier().__setstate__(state)
+
+    assert warned[0].message.original_sklearn_version == "0.0.1"
+
+
+def test_a_file_of_another_version_warns_on_the_line_that_loads(
+    digits, tmp_path, monkeypatch
+):
+    model = small().fit(*digits)
+    monkeypatch.setattr("skmnist.classifier.__version__", "0.0.1")
+    joblib.dump(model, tmp_path / "model.joblib")
+    monkeypatch.undo()
+
+    with pytest.warns(InconsistentVersionWarning, match="saved with") as warned:
+        joblib.load(tmp_path / "model.joblib")
+
+    assert warned[0].filename == __file__
 
 
 # In scikit-learn's own tests

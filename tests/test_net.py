@@ -353,6 +353,16 @@ class Ruin(Callback):
                 parameter.data.mul_(-100)
 
 
+def test_the_best_weights_are_back_after_a_stop_within_the_next_epoch(digits):
+    stopped = fit(digits, StopAt("on_batch_end", 3), early_stopping=True, max_epochs=9)
+    expected = fit(digits, max_epochs=2)
+
+    assert (stopped.n_iter_, stopped.best_epoch_) == (2, 2)
+    assert_array_equal(
+        stopped.predict_proba(digits[0]), expected.predict_proba(digits[0])
+    )
+
+
 @pytest.mark.usefixtures("with_ctrl_c")
 def test_the_best_weights_are_back_after_ctrl_c(digits):
     classifier = MNISTMLPClassifier(
@@ -506,6 +516,43 @@ def replace_child(seen):
     return lambda net: setattr(net.module_, "activation_1", Activation())
 
 
+def hook_gradient(seen):
+    def put_in(net):
+        net.module_.hidden_1.weight.register_hook(lambda _: seen.append("gradient"))
+
+    return put_in
+
+
+def hook_accumulated_gradient(seen):
+    def put_in(net):
+        weight = net.module_.hidden_1.weight
+        weight.register_post_accumulate_grad_hook(lambda _: seen.append("gradient"))
+
+    return put_in
+
+
+def replace_module(seen):
+    class Module(torch.nn.Linear):
+        def forward(self, X):
+            if self.training:
+                seen.append("module")
+            return super().forward(X)
+
+    def put_in(net):
+        net.module_ = Module(64, 10)
+        net.initialize_optimizer()
+
+    return put_in
+
+
+def override_criterion(seen):
+    def put_in(net):
+        forward = net.criterion_.forward
+        net.criterion_.forward = lambda *args: seen.append("loss") or forward(*args)
+
+    return put_in
+
+
 def override_get_loss(seen):
     def put_in(net):
         get_loss = net.get_loss
@@ -527,8 +574,12 @@ def override_forward(seen):
     [
         hook_forward,
         hook_backward,
+        hook_gradient,
+        hook_accumulated_gradient,
         replace_criterion,
         replace_child,
+        replace_module,
+        override_criterion,
         override_get_loss,
         override_forward,
     ],
@@ -540,6 +591,30 @@ def test_what_a_callback_puts_in_is_called_in_training(digits, make):
     fit(digits, OnTrainBegin(make(seen)), validation_split=None)
 
     assert len(seen) == n_steps
+
+
+def test_a_layer_of_another_kind_is_validated_and_predicted_with(digits):
+    X, y = digits[0][:, :30], digits[1]
+
+    def put_in(net):
+        net.module_.hidden_1 = torch.nn.Linear(30, 16)
+        net.initialize_optimizer()
+
+    fitted = fit((X, y), OnTrainBegin(put_in))
+
+    assert fitted.predict_proba(X[:7]).shape == (7, 10)
+
+
+def test_a_callback_may_use_autograd_when_gradients_are_there(digits):
+    seen = []
+
+    class Note(Callback):
+        def on_grad_computed(self, net, **kwargs):
+            seen.append(torch.is_grad_enabled())
+
+    fit(digits, Note)
+
+    assert set(seen) == {True}
 
 
 def test_a_hook_on_all_modules_is_called_in_training(digits):

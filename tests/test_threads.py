@@ -100,6 +100,17 @@ def test_of_products_in_bfloat16(images, sizes):
         torch.set_float32_matmul_precision(before)
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_of_weights_of_more_rows_than_torch_sums_in_one_thread(seed):
+    rng = np.random.default_rng(seed)
+    X, y = rng.random((60_000, 16), dtype=np.float32), rng.integers(3, size=60_000)
+    weights = rng.uniform(0.1, 3, len(X))
+
+    assert_threads_change_nothing(
+        (X, y, X[:1000]), sample_weight=weights, batch_size=1000
+    )
+
+
 def test_of_images_with_an_odd_number_of_pixels(digits):
     X, y = digits
     X = np.hstack([X, X])[:, :101]
