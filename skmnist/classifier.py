@@ -611,13 +611,14 @@ class MNISTMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             net.train_split = None  # the net must not keep the data alive
             if tasks is not None:
                 tasks.forget()
-            stopper = dict(net.callbacks_).get("early_stopping")
-            # 0 where no epoch was ended.
-            if isinstance(stopper, EarlyStopping) and getattr(
-                stopper, "best_epoch_", 0
-            ):
-                self.best_epoch_ = stopper.best_epoch_
+            if self.early_stopping and valid is not None:
+                stopper = dict(net.callbacks_)["early_stopping"]
+                self._set_best_epoch(getattr(stopper, "best_epoch_", 0))
         self._warn_of_divergence()
+
+    def _set_best_epoch(self, epoch):
+        if epoch > 0:  # else none was ended
+            self.best_epoch_ = epoch
 
     def _make_callbacks(self, epochs, has_validation, tasks):
         callbacks = []

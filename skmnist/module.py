@@ -17,7 +17,7 @@ from torch.nn.modules import module as torch_modules
 aten = torch.ops.aten  # an attribute: torch before 2.6 has no module of that name
 
 # The rows and columns of a product are padded to a multiple of this. At other sizes MKL
-# uses other kernels for the remainder; which rows these are, and so the last bits of the
+# uses other kernels for the remainder. Which rows these are, and so the last bits of a
 # result, depends on the number of threads.
 TILE = 16
 

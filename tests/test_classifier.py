@@ -744,7 +744,7 @@ def test_warm_start_scales_a_schedule_by_the_new_learning_rate(digits):
         ({"learning_rate": 1.0, "batch_size": 0}, "batch_size=0"),
         (
             {"learning_rate": 1.0, "callbacks": [("a", HeldOut([]))] * 2},
-            "duplicated callback names|callback names",
+            "duplicate user-set callback name",
         ),
     ],
 )
