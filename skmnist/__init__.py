@@ -3,6 +3,8 @@
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from skmnist._version import __version__  # noqa: F401
+
 if TYPE_CHECKING:
     from skmnist.classifier import MNISTMLPClassifier
     from skmnist.datasets import fetch_mnist
@@ -10,8 +12,6 @@ if TYPE_CHECKING:
     from skmnist.persistence import load_model, save_model
     from skmnist.plotting import HistoryDisplay, ImageGridDisplay
     from skmnist.preprocessing import ImageScaler
-
-__version__ = "0.1.0"
 
 __all__ = [
     "HistoryDisplay",
@@ -26,7 +26,7 @@ __all__ = [
     "save_model",
 ]
 
-_ROOMS = {
+_MODULES = {
     "HistoryDisplay": "plotting",
     "ImageGridDisplay": "plotting",
     "ImageScaler": "preprocessing",
@@ -46,9 +46,9 @@ _ROOMS = {
 if not TYPE_CHECKING:
 
     def __getattr__(name):
-        if name not in _ROOMS:
+        if name not in _MODULES:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        return getattr(import_module(f"skmnist.{_ROOMS[name]}"), name)
+        return getattr(import_module(f"skmnist.{_MODULES[name]}"), name)
 
 
 def __dir__() -> list[str]:

@@ -1,4 +1,4 @@
-"""What differs between scikit-learn's versions, and warnings as it gives them."""
+"""What differs between scikit-learn's versions, its callbacks and its warnings."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from sklearn.exceptions import InconsistentVersionWarning
 
-from skmnist import __version__
+from skmnist._version import __version__
 
 try:  # experimental in scikit-learn 1.9, absent before
     from sklearn.callback import CallbackSupportMixin
@@ -24,17 +24,12 @@ except ImportError:
 
 
 __all__ = [
-    "DOC_LINK_TEMPLATE",
     "CallbackSupportMixin",
     "OtherVersionWarning",
+    "begin_tasks",
     "warn",
     "with_callbacks",
 ]
-
-# Where scikit-learn's HTML repr of an estimator links to.
-DOC_LINK_TEMPLATE = (
-    "https://skmnist.readthedocs.io/en/stable/generated/skmnist.{estimator_name}.html"
-)
 
 # Packages whose frames lie between our code and the line that called it.
 PACKAGES_BETWEEN = {"skmnist", "sklearn", "joblib", "pickle", "skops"}
@@ -45,6 +40,21 @@ Method = TypeVar("Method", bound=Callable[..., Any])
 def with_callbacks(method: Method) -> Method:
     """Let scikit-learn's callbacks into a `fit`, where this scikit-learn has them."""
     return _with_callbacks(method)
+
+
+def begin_tasks(estimator: Any, n_tasks: int = 0) -> Any:
+    """Return the context in which callbacks are told of a fit, None without them.
+
+    Parameters
+    ----------
+    estimator : estimator
+        The estimator that is fitted.
+    n_tasks : int, default=0
+        The number of tasks that the fit consists of.
+    """
+    if not hasattr(estimator, "_skl_callbacks"):
+        return None
+    return estimator._init_callback_context(max_subtasks=n_tasks)
 
 
 class OtherVersionWarning(InconsistentVersionWarning):

@@ -222,7 +222,7 @@ def write_results(model: Any, images: Images, output: Path) -> list[Path]:
     from sklearn.metrics import ConfusionMatrixDisplay
 
     from skmnist import HistoryDisplay, ImageGridDisplay
-    from skmnist.persistence import whole_file
+    from skmnist._files import whole_file
 
     X_test, y_test = images.X_test, images.y_test
     history = model[-1].history_

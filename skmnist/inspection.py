@@ -11,7 +11,7 @@ from sklearn.metrics import accuracy_score, log_loss
 from sklearn.utils import check_consistent_length, column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
-from skmnist.preprocessing import check_labels
+from skmnist._data import find_codes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -282,15 +282,16 @@ def _predict(estimator, X, y) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         )
     y = column_or_1d(y)
     check_consistent_length(X, y)
-    check_labels(y, np.asarray(estimator.classes_))
+    find_codes(y, np.asarray(estimator.classes_))
     probabilities = np.asarray(estimator.predict_proba(X), dtype=np.float64)
     probabilities /= probabilities.sum(axis=1, keepdims=True)
     return y, np.asarray(estimator.predict(X)), probabilities
 
 
 def _layers(classifier, n_features, n_classes):
-    from skmnist.classifier import MNISTMLPClassifier, as_sizes
-    from skmnist.module import MLP
+    from skmnist._engine.network import MLP
+    from skmnist._parameters import as_sizes
+    from skmnist.classifier import MNISTMLPClassifier
 
     if hasattr(classifier, "module_"):
         return _module_layers(classifier.module_)

@@ -9,7 +9,6 @@ import io
 import json
 import math
 import os
-import uuid
 import zipfile
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -34,6 +33,7 @@ from sklearn.utils import all_estimators
 from sklearn.utils._metadata_requests import MetadataRequest, MethodMetadataRequest
 from skorch.dataset import ValidSplit
 
+from skmnist._files import whole_file
 from skmnist.classifier import MNISTMLPClassifier
 from skmnist.preprocessing import ImageScaler
 
@@ -462,17 +462,6 @@ def _write(content, path):
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
-
-
-@contextlib.contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
-    """Yield a path to write to, and move what is there to `path` when it is whole."""
-    part = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
-    try:
-        yield part
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _why_not_stored(estimator, error):

@@ -10,8 +10,8 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from skmnist._images import flatten_images, stack_images
 from skmnist.inspection import misclassified, unwrap, weight_matrices
-from skmnist.preprocessing import flatten_images, stack_images
 
 if TYPE_CHECKING:
     import pandas as pd

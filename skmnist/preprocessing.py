@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.base import OneToOneFeatureMixin, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
 
-from skmnist._sklearn import (
-    DOC_LINK_TEMPLATE,
-    CallbackSupportMixin,
-    warn,
-    with_callbacks,
-)
+from skmnist._estimator import ImageEstimator
+from skmnist._sklearn import begin_tasks, warn, with_callbacks
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -22,9 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["ImageScaler"]
 
 
-class ImageScaler(
-    CallbackSupportMixin, OneToOneFeatureMixin, TransformerMixin, BaseEstimator
-):
+class ImageScaler(OneToOneFeatureMixin, TransformerMixin, ImageEstimator):
     """Scale images from [0, `max_intensity`] to float32 in [0, 1].
 
     Images come as rows of pixels, as a stack of images, or as a stack of images with
@@ -61,9 +55,6 @@ class ImageScaler(
     >>> ImageScaler(output_shape=(2, 2, 1)).fit_transform(images).shape
     (1, 2, 2, 1)
     """
-
-    _doc_link_module = "skmnist"
-    _doc_link_template = DOC_LINK_TEMPLATE
 
     def __init__(
         self, max_intensity: float = 255.0, output_shape: tuple[int, ...] | None = None
@@ -141,7 +132,6 @@ class ImageScaler(
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.input_tags.three_d_array = True
         tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
 
@@ -167,8 +157,8 @@ class ImageScaler(
             )
 
     def _tell_callbacks(self, X, y):
-        if hasattr(self, "_skl_callbacks"):
-            context = self._init_callback_context()
+        context = begin_tasks(self)
+        if context is not None:
             context.call_on_fit_task_begin(estimator=self, X=X, y=y)
             context.call_on_fit_task_end(
                 estimator=self, X=X, y=y, reconstruction_attributes={}
@@ -187,119 +177,6 @@ class ImageScaler(
                 f"X has intensities up to {high:g}, more than max_intensity="
                 f"{self.max_intensity!r}; the scaled images will exceed 1.",
             )
-
-    def _validate_images(self, X, reset) -> np.ndarray:
-        return validate_data(self, flatten_images(X), dtype="numeric", reset=reset)
-
-
-def flatten_images(X: Any) -> Any:
-    """Return images as rows of pixels, without a copy where there is none to make.
-
-    Anything that is not a stack of images (a DataFrame, a sparse matrix, one image on
-    its own) passes as it is, for scikit-learn's own validation to judge.
-
-    Parameters
-    ----------
-    X : array-like of shape (n_samples, n_pixels), (n_samples, rows, columns) or \
-            (n_samples, rows, columns, 1)
-        The images.
-
-    Returns
-    -------
-    X : array-like of shape (n_samples, n_pixels)
-        The same images.
-
-    Raises
-    ------
-    ValueError
-        If `X` has more than one channel or too many dimensions, or is a ragged list.
-    """
-    if isinstance(X, (list, tuple)):
-        try:
-            X = np.asarray(X)
-        except ValueError as error:
-            raise ValueError(
-                "X is a list of images of different lengths; give each as many pixels "
-                f"as all others ({error})."
-            ) from error
-    # Not np.ndim: it breaks on array-likes that refuse NumPy's functions.
-    n_dimensions = getattr(X, "ndim", 2)
-    if n_dimensions <= 2:
-        return X
-    if n_dimensions > 4 or (n_dimensions == 4 and X.shape[3] != 1):
-        raise ValueError(
-            f"X has shape {tuple(X.shape)}; images are (n_samples, n_pixels), "
-            "(n_samples, rows, columns) or (n_samples, rows, columns, 1)."
-        )
-    return X.reshape(X.shape[0], math.prod(X.shape[1:]))
-
-
-def check_labels(y: np.ndarray, classes: np.ndarray, name: str = "y") -> None:
-    """Refuse labels that a classifier does not know.
-
-    Parameters
-    ----------
-    y : ndarray of shape (n_samples,)
-        The labels.
-    classes : ndarray of shape (n_classes,)
-        Those that the classifier knows.
-    name : str, default="y"
-        The parameter that the labels came in.
-
-    Raises
-    ------
-    ValueError
-        Where `y` has others.
-    """
-    # Not np.isin: it takes the text "1" for the number 1.
-    unknown = sorted(set(y.tolist()) - set(classes.tolist()), key=repr)
-    if unknown:
-        raise ValueError(
-            f"{name} has the labels {unknown}, which are not in {classes}."
-        )
-
-
-def stack_images(
-    X: ArrayLike, image_shape: tuple[int, int] | None = None
-) -> np.ndarray:
-    """Return images as a stack of rows and columns, ready to be drawn.
-
-    Parameters
-    ----------
-    X : array-like of shape (n_samples, n_pixels), (n_samples, rows, columns) or \
-            (n_samples, rows, columns, 1)
-        The images.
-    image_shape : tuple of int, default=None
-        The rows and columns of an image. By default those that `X` has; rows of pixels
-        are taken for square images.
-
-    Returns
-    -------
-    images : ndarray of shape (n_samples, rows, columns)
-        The same images.
-
-    Raises
-    ------
-    ValueError
-        If the shape of an image cannot be told, or does not fit.
-    """
-    X = np.asarray(X)
-    if image_shape is None and X.ndim > 2:
-        image_shape = X.shape[1:3]
-    rows_of_pixels = flatten_images(X)
-    if rows_of_pixels.ndim != 2:
-        raise ValueError(
-            f"X has shape {X.shape}; for one image give a stack of one, such as X[:1]."
-        )
-    n_samples, n_pixels = rows_of_pixels.shape
-    if image_shape is None:
-        image_shape = (math.isqrt(n_pixels),) * 2
-    if math.prod(image_shape) != n_pixels:
-        raise ValueError(
-            f"image_shape={tuple(image_shape)} does not fit images of {n_pixels} "
-            "pixels; give the rows and columns of an image."
-        )
-    return rows_of_pixels.reshape(n_samples, *image_shape)
 
 
 def _to_float32(operation, X, max_intensity):

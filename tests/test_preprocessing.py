@@ -6,7 +6,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from skmnist import ImageScaler
-from skmnist.preprocessing import flatten_images, stack_images
+from skmnist._images import flatten_images, stack_images
 
 IMAGES = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
 

@@ -5,7 +5,7 @@ import warnings
 import pytest
 import torch
 
-from skmnist.optimizer import FusedAdam, FusedAdamW
+from skmnist._engine.optimizer import FusedAdam, FusedAdamW
 
 PAIRS = [(FusedAdam, torch.optim.Adam), (FusedAdamW, torch.optim.AdamW)]
 SETTINGS = [

@@ -4,16 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from skmnist import module as mlp
-from skmnist.module import (
-    ACTIVATIONS,
-    MLP,
-    Dropout,
-    find_factor_dtype,
-    multiply,
-)
+from skmnist._engine import gradients, network
+from skmnist._engine.activations import ACTIVATIONS
+from skmnist._engine.network import MLP, Dropout
+from skmnist._engine.products import find_factor_dtype, multiply
 
-compute_gradients = torch.no_grad()(mlp.compute_gradients)
+compute_gradients = torch.no_grad()(gradients.compute_gradients)
 
 
 def make_dropout(p, seed=0):
@@ -72,7 +68,7 @@ def test_first_weights_are_glorot_uniform_and_biases_zero():
 @pytest.mark.parametrize("p", [0.1, 0.25, 0.5, 0.9])
 def test_the_mask_keeps_the_share_that_it_should(p):
     n = 4_000_000
-    mask = make_dropout(p).mask(torch.empty(n))
+    mask = make_dropout(p).draw_mask(torch.empty(n))
 
     kept = float((mask > 0).double().mean())
 
@@ -82,7 +78,7 @@ def test_the_mask_keeps_the_share_that_it_should(p):
 
 @pytest.mark.parametrize("p", [0.1, 0.3, 0.7, 1 / 3])
 def test_the_share_that_is_kept_is_exact_to_17_bits(p):
-    mask = make_dropout(p).mask(torch.empty(1000, dtype=torch.float64))
+    mask = make_dropout(p).draw_mask(torch.empty(1000, dtype=torch.float64))
 
     assert 1 / float(mask.max()) == pytest.approx(1 - p, abs=2**-17)
 
@@ -102,7 +98,7 @@ def test_layers_of_one_size_have_masks_of_their_own():
 @pytest.mark.parametrize("p", [0.5, 0.25, 0.3])
 def test_mask_is_independent_across_places_and_draws(p):
     dropout = make_dropout(p)
-    kept = torch.stack([dropout.mask(torch.empty(64)) > 0 for _ in range(20_000)])
+    kept = torch.stack([dropout.draw_mask(torch.empty(64)) > 0 for _ in range(20_000)])
     signs = (kept.double() - (1 - p)) / math.sqrt(p * (1 - p))
 
     correlation = signs.T @ signs / len(signs)
@@ -115,7 +111,7 @@ def test_mask_is_independent_across_places_and_draws(p):
 
 @pytest.mark.parametrize("shape", [(1, 1), (3, 5), (128, 256)])
 def test_masks_come_in_any_shape_and_type(shape):
-    mask = make_dropout(0.5).mask(torch.empty(shape, dtype=torch.float64))
+    mask = make_dropout(0.5).draw_mask(torch.empty(shape, dtype=torch.float64))
 
     assert mask.shape == shape
     assert mask.dtype == torch.float64
@@ -123,28 +119,28 @@ def test_masks_come_in_any_shape_and_type(shape):
 
 @pytest.mark.parametrize("p", [1e-9, 1 - 1e-9])
 def test_extreme_rates_stay_finite(p):
-    assert make_dropout(p).mask(torch.empty(1000)).isfinite().all()
+    assert make_dropout(p).draw_mask(torch.empty(1000)).isfinite().all()
 
 
 def test_masks_drawn_ahead_differ_from_each_other():
     dropout = make_dropout(0.5)
 
-    masks = [dropout.mask(torch.empty(8, 64)) for _ in range(20)]
+    masks = [dropout.draw_mask(torch.empty(8, 64)) for _ in range(20)]
 
     assert len({tuple(mask.ravel().tolist()) for mask in masks}) == 20
 
 
 def test_without_masks_ahead_the_next_depends_on_the_generator_alone():
     dropout = make_dropout(0.5)
-    dropout.mask(torch.empty(8, 64))
+    dropout.draw_mask(torch.empty(8, 64))
     state = dropout.rng.bit_generator.state
 
     dropout.discard_masks()
-    first = dropout.mask(torch.empty(8, 64))
+    first = dropout.draw_mask(torch.empty(8, 64))
     dropout.rng.bit_generator.state = state
     dropout.discard_masks()
 
-    assert torch.equal(dropout.mask(torch.empty(8, 64)), first)
+    assert torch.equal(dropout.draw_mask(torch.empty(8, 64)), first)
 
 
 def test_dropout_drops_nothing_outside_training():
@@ -281,7 +277,7 @@ def test_products_of_bfloat16_give_nearly_the_same_gradients(monkeypatch, sizes)
 
     _, exact_logits = compute_gradients(module, X, y)
     exact = [parameter.grad.clone() for parameter in module.parameters()]
-    monkeypatch.setattr(mlp, "find_factor_dtype", lambda X: torch.bfloat16)
+    monkeypatch.setattr(network, "find_factor_dtype", lambda X: torch.bfloat16)
     _, logits = compute_gradients(module, X, y)
 
     assert not torch.equal(logits, exact_logits)

@@ -1,0 +1,152 @@
+"""Batches of whole tensors, each taken with one `index_select`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import cast
+
+import numpy as np
+import skorch.dataset
+import torch
+from torch.utils.data import Subset
+
+from skmnist._data import LabelledImages
+
+
+class ImageDataset(skorch.dataset.Dataset):
+    """Images, labels and sample weights, each one whole tensor.
+
+    Parameters
+    ----------
+    X : tensor or ndarray of shape (n_samples, n_pixels)
+        The images.
+    y : tensor of int64, shape (n_samples,), default=None
+        The labels, encoded as 0 to n_classes - 1.
+    sample_weight : tensor of shape (n_samples,), default=None
+        The weights, with mean one over the rows that are trained on together.
+    """
+
+    def __init__(
+        self,
+        X: torch.Tensor | np.ndarray,
+        y: torch.Tensor | None = None,
+        sample_weight: torch.Tensor | None = None,
+    ):
+        super().__init__(X, y)
+        self.sample_weight = sample_weight
+
+
+def make_subsets(
+    *parts: LabelledImages | None, device: torch.device
+) -> list[Subset | None]:
+    """Return parts of a data set as torch takes them.
+
+    Parameters
+    ----------
+    *parts : LabelledImages or None
+        The parts. Arrays that they share are moved to the device once.
+    device : torch.device
+        Where to.
+
+    Returns
+    -------
+    subsets : list
+        Subsets of an :class:`ImageDataset`; None for None.
+    """
+    moved: dict[int, torch.Tensor] = {}
+
+    def move(array):
+        if array is None:
+            return None
+        if id(array) not in moved:
+            moved[id(array)] = as_tensor(array).to(device)
+        return moved[id(array)]
+
+    parts = tuple(part and part.normalized() for part in parts)
+    return [
+        part and Subset(ImageDataset(*map(move, part[:-1])), part.rows)  # type: ignore[arg-type]
+        for part in parts
+    ]
+
+
+class Batches:
+    """Batches of a dataset's rows.
+
+    Parameters
+    ----------
+    dataset : ImageDataset or a Subset of one
+        The data; a subset's rows stay an index into the whole.
+    batch_size : int
+        The number of rows of a batch.
+    device : str or torch.device
+        Where the batches are wanted.
+    rng : numpy.random.Generator, default=None
+        Shuffles the rows anew for each pass; by default they keep their order.
+    """
+
+    def __init__(
+        self,
+        dataset: ImageDataset | Subset,
+        batch_size: int,
+        device: str | torch.device,
+        rng: np.random.Generator | None = None,
+    ):
+        is_subset = isinstance(dataset, Subset)
+        whole = cast(ImageDataset, dataset.dataset if is_subset else dataset)
+        self.X = torch.as_tensor(whole.X, device=device)
+        self.y = None if whole.y is None else torch.as_tensor(whole.y, device=device)
+        self.sample_weight = whole.sample_weight
+        self.rows = np.asarray(dataset.indices) if is_subset else None
+        if self.rows is not None and np.array_equal(self.rows, np.arange(len(whole))):
+            self.rows = None  # slices of the whole copy nothing
+        self.n_samples = len(dataset)
+        self.batch_size = batch_size
+        self.rng = rng
+
+    def __iter__(self):
+        return (batch for batch, _ in self.weighted())
+
+    def __len__(self):
+        return -(-self.n_samples // self.batch_size)
+
+    def weighted(self) -> Iterator[tuple[tuple, torch.Tensor | None]]:
+        """Yield pairs of a batch (images and labels) and its sample weights."""
+        for rows in self._split():
+            X, y, weight = (
+                select_rows(tensor, rows)
+                for tensor in (self.X, self.y, self.sample_weight)
+            )
+            yield (X, y), weight
+
+    def _split(self):
+        order = self.rows
+        if self.rng is not None:
+            order = self.rng.permutation(self.n_samples if order is None else order)
+        if order is not None:
+            return torch.as_tensor(order, device=self.X.device).split(self.batch_size)
+        starts = range(0, self.n_samples, self.batch_size)
+        return [slice(start, start + self.batch_size) for start in starts]
+
+
+def select_rows(
+    tensor: torch.Tensor | None, rows: torch.Tensor | slice
+) -> torch.Tensor | None:
+    """Return some rows of a tensor, or None for None."""
+    if tensor is None:
+        return None
+    return tensor[rows] if isinstance(rows, slice) else tensor.index_select(0, rows)
+
+
+def as_tensor(X: np.ndarray) -> torch.Tensor:
+    """Return a tensor that shares an array's memory, also where that is read-only."""
+    if X.flags.writeable:
+        return torch.from_numpy(X)
+    # torch warns of read-only arrays (memory maps, joblib's workers). We never write.
+    return torch.from_numpy(np.asarray(_WriteableView(X)))
+
+
+class _WriteableView:
+    def __init__(self, array):
+        self.array = array
+        interface = array.__array_interface__
+        self.__array_interface__ = {**interface, "data": (interface["data"][0], False)}

@@ -1,0 +1,179 @@
+"""What listens to a training: early stopping, log, bar, scikit-learn's tasks."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import Any, Self
+
+import skorch.callbacks
+from sklearn.base import clone
+from skorch import NeuralNet
+from skorch.callbacks import Callback, PassthroughScoring, PrintLog
+from tqdm.auto import tqdm
+
+from skmnist._sklearn import begin_tasks
+
+
+def make_callbacks(
+    parameters: Mapping[str, Any],
+    epochs: int,
+    has_validation: bool,
+    tasks: EpochTasks | None,
+) -> list[Any]:
+    """Return the callbacks of a training, in the order in which they are called.
+
+    Parameters
+    ----------
+    parameters, epochs, has_validation, tasks
+        As for :meth:`MLPNet.set_up`.
+
+    Returns
+    -------
+    callbacks : list
+        skorch callbacks, ours with their names.
+    """
+    made: list[Any] = []
+    if parameters["early_stopping"] and has_validation:
+        made.append(("early_stopping", EarlyStopping(parameters["patience"])))
+    if parameters["verbose"] >= 2:
+        made.append(("progress_bar", ProgressBar(epochs)))
+    made += map(_clone_callback, parameters["callbacks"] or [])
+    # Last, so that they see what all others have done to the net.
+    return made if tasks is None else [*made, ("epoch_tasks", tasks)]
+
+
+def _clone_callback(callback):
+    # skorch takes a callback as it is, also one that cannot be made anew from its
+    # parameters, or that holds what cannot be copied.
+    try:
+        return clone(callback, safe=False)
+    except Exception:
+        return callback
+
+
+class EarlyStopping(skorch.callbacks.EarlyStopping):
+    """Stops early, and has the best weights also where a training ends in an epoch.
+
+    Parameters
+    ----------
+    patience : int
+        The number of epochs without a lower validation loss after which to stop.
+    """
+
+    def __init__(self, patience: int):
+        super().__init__(
+            monitor="valid_loss", patience=patience, threshold=0, load_best=True
+        )
+
+    def on_train_end(self, net: NeuralNet, **kwargs: Any) -> None:
+        """Go back to the best weights."""
+        if self.best_model_weights_ is not None:
+            net.module_.load_state_dict(self.best_model_weights_)
+
+
+class EpochLog(PrintLog):
+    """A line an epoch, coloured on a terminal only."""
+
+    def format_row(self, row: dict[str, Any], key: str, color: str) -> str:
+        """Format one value; without its best mark it gets no colour."""
+        row = row if sys.stdout.isatty() else {key: row[key]}
+        return super().format_row(row, key, color)
+
+    def _sink(self, text, verbose):
+        if verbose:
+            tqdm.write(text)  # prints above the progress bar where there is one
+
+
+class ProgressBar(Callback):
+    """One bar for the whole training, on a terminal or in a notebook only.
+
+    Parameters
+    ----------
+    epochs : int
+        The number of epochs that are planned.
+    """
+
+    def __init__(self, epochs: int):
+        self.epochs = epochs
+
+    def on_train_begin(self, net: NeuralNet, **kwargs: Any) -> None:
+        """Show the bar."""
+        # disable=None: nothing where the output is not a terminal, such as a log file.
+        self.bar_ = tqdm(total=self.epochs, unit="epoch", disable=None, leave=False)
+
+    def on_epoch_end(self, net: NeuralNet, **kwargs: Any) -> None:
+        """Move the bar by an epoch."""
+        loss, accuracy = net.history[-1, ("train_loss", "train_accuracy")]
+        self.bar_.set_postfix(loss=f"{loss:.4f}", accuracy=f"{accuracy:.4f}")
+        self.bar_.update()
+
+    def on_train_end(self, net: NeuralNet, **kwargs: Any) -> None:
+        """Take the bar away."""
+        self.bar_.close()
+
+
+class EpochTasks(Callback):
+    """Makes each epoch a task of scikit-learn's own callbacks.
+
+    Parameters
+    ----------
+    context : :class:`sklearn.callback.CallbackContext`
+        The task of the whole fit.
+    **arguments
+        What the hooks are told: `estimator`, `X`, `y` and `metadata`.
+    """
+
+    def __init__(self, context: Any, **arguments: Any):
+        self.context = context
+        self.arguments = arguments
+
+    @classmethod
+    def begin(cls, estimator: Any, X: Any, y: Any, sample_weight: Any) -> Self | None:
+        """Return the tasks of a fit of an estimator; None where nobody listens."""
+        context = begin_tasks(estimator, n_tasks=estimator.max_epochs)
+        if context is None:
+            return None
+        metadata = None if sample_weight is None else {"sample_weight": sample_weight}
+        return cls(context, estimator=estimator, X=X, y=y, metadata=metadata)
+
+    def on_train_begin(self, net: NeuralNet, **kwargs: Any) -> None:
+        """Begin the task of the fit."""
+        self.epoch_: Any = None
+        self.context.call_on_fit_task_begin(**self.arguments)
+
+    def on_epoch_begin(self, net: NeuralNet, **kwargs: Any) -> None:
+        """Begin the task of an epoch."""
+        self.epoch_ = self.context.subcontext("epoch")
+        self.epoch_.call_on_fit_task_begin(**self.arguments)
+
+    def on_epoch_end(self, net: NeuralNet, **kwargs: Any) -> None:
+        """End the task of the epoch, and the training where a callback wishes it."""
+        if self._end_epoch():
+            raise KeyboardInterrupt
+
+    def on_train_end(self, net: NeuralNet, **kwargs: Any) -> None:
+        """End the task of the fit, and that of an epoch that was broken off."""
+        if self.epoch_ is not None:
+            self._end_epoch()
+        self._end(self.context)
+
+    def _end_epoch(self):
+        epoch, self.epoch_ = self.epoch_, None
+        return self._end(epoch)
+
+    def _end(self, task):
+        # Nothing to add: at the end of an epoch the estimator itself is fitted.
+        return task.call_on_fit_task_end(**self.arguments, reconstruction_attributes={})
+
+    def forget(self) -> None:
+        """Let go of the data."""
+        self.arguments = {}
+
+
+def sees_batches(callback: Callback) -> bool:
+    """Tell whether a callback looks at single batches."""
+    hooks = ("on_batch_begin", "on_batch_end", "on_grad_computed")
+    return isinstance(callback, PassthroughScoring) or any(
+        getattr(type(callback), hook) is not getattr(Callback, hook) for hook in hooks
+    )

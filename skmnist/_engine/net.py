@@ -1,0 +1,441 @@
+"""The skorch net: its steps, its epochs and what they record."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, cast
+
+import numpy as np
+import torch
+from sklearn.exceptions import ConvergenceWarning
+from skorch import NeuralNetClassifier
+from skorch.callbacks import EpochTimer
+from torch.nn import functional as F
+from torch.utils.data import Subset
+
+from skmnist._engine.batches import Batches, ImageDataset, as_tensor
+from skmnist._engine.callbacks import (
+    EpochLog,
+    EpochTasks,
+    make_callbacks,
+    sees_batches,
+)
+from skmnist._engine.device import torch_threads
+from skmnist._engine.gradients import (
+    compute_gradients,
+    cross_entropy,
+    is_cross_entropy,
+)
+from skmnist._engine.interrupts import StopTraining, is_from_signal, marked_signals
+from skmnist._engine.network import MLP
+from skmnist._engine.optimizer import explained_refusal, resolve_optimizer
+from skmnist._engine.products import TILE
+from skmnist._engine.state import record_rng, restore_rng
+from skmnist._engine.tally import Tally
+from skmnist._parameters import as_sizes
+from skmnist._sklearn import warn
+
+# Images that are evaluated at once where no gradient is needed: few enough that they
+# and the hidden units stay in the processor's cache.
+EVALUATION_BATCH_SIZE = 512
+
+
+def build_net(
+    *,
+    parameters: Mapping[str, Any],
+    n_features: int,
+    n_classes: int,
+    dtype: str,
+    seed: int,
+    device: torch.device,
+) -> MLPNet:
+    """Return a net that is ready to be trained.
+
+    Parameters
+    ----------
+    parameters : dict
+        The parameters of :class:`MNISTMLPClassifier` that a net is built from.
+    n_features, n_classes : int
+        The number of pixels of an image and of classes.
+    dtype : {"float32", "float64"}
+        The float type of the weights.
+    seed : int
+        Seeds the generator of first weights, dropout and shuffling.
+    device : torch.device
+        Where the net is.
+
+    Returns
+    -------
+    net : MLPNet
+        The net.
+
+    Raises
+    ------
+    ValueError
+        If the optimizer refuses its settings.
+    """
+    rng = np.random.Generator(np.random.SFC64(seed))
+    optimizer, settings = resolve_optimizer(
+        parameters["optimizer"], parameters["optimizer_params"], device.type
+    )
+    net = MLPNet(
+        MLP,
+        module__n_features=n_features,
+        module__hidden_layer_sizes=as_sizes(parameters["hidden_layer_sizes"]),
+        module__n_classes=n_classes,
+        module__activation=parameters["activation"],
+        module__dropout=parameters["dropout"],
+        module__rng=rng,
+        module__dtype=getattr(torch, dtype),
+        criterion=torch.nn.CrossEntropyLoss,
+        criterion__reduction="none",
+        optimizer=optimizer,
+        lr=parameters["learning_rate"],
+        **{f"optimizer__{name}": value for name, value in settings.items()},
+        classes=np.arange(n_classes),
+        device=str(device),
+        train_split=None,  # the classifier splits
+        verbose=0,
+        rng=rng,
+    )
+    with explained_refusal(parameters):
+        return net.initialize()
+
+
+class MLPNet(NeuralNetClassifier):
+    """A skorch classifier that keeps the data whole and measures as it trains.
+
+    skorch's steps and callbacks work as ever. What differs: the batches come from
+    whole tensors rather than a DataLoader; loss and accuracy of an epoch are summed up
+    on the way; batches are recorded in the history only where a callback looks at
+    them; a callback's own stop is told from a person's Ctrl-C.
+
+    Parameters
+    ----------
+    *args, **kwargs
+        As for :class:`skorch.NeuralNetClassifier`.
+    rng : numpy.random.Generator
+        The source of the shuffling.
+    """
+
+    def __init__(
+        self,
+        *args: Any,
+        rng: np.random.Generator,
+        dataset: type[ImageDataset] = ImageDataset,
+        **kwargs: Any,
+    ):
+        super().__init__(*args, dataset=dataset, **kwargs)
+        self.rng = rng
+        self._steps_by_hand = False
+
+    @property
+    def _default_callbacks(self):
+        callbacks = [("epoch_timer", EpochTimer())]
+        if self.verbose:
+            callbacks.append(("print_log", EpochLog(keys_ignored="rng")))
+        return callbacks
+
+    def set_up(
+        self,
+        parameters: Mapping[str, Any],
+        epochs: int,
+        has_validation: bool,
+        tasks: EpochTasks | None = None,
+    ) -> None:
+        """Take up what may change from one training to the next.
+
+        Parameters
+        ----------
+        parameters : dict
+            The parameters of :class:`MNISTMLPClassifier`.
+        epochs : int
+            The number of epochs.
+        has_validation : bool
+            Whether there will be data to validate on.
+        tasks : EpochTasks or None
+            The tasks of scikit-learn's callbacks.
+        """
+        self.batch_size = parameters["batch_size"]
+        self.verbose = parameters["verbose"]
+        self.callbacks = make_callbacks(parameters, epochs, has_validation, tasks)
+        self.initialize_callbacks()
+
+    def train(self, train: Subset, valid: Subset | None, epochs: int) -> None:
+        """Train for some epochs, or until a callback or Ctrl-C stops it.
+
+        Parameters
+        ----------
+        train : Subset of an ImageDataset
+            The data to train on.
+        valid : Subset of an ImageDataset or None
+            The data to validate on after each epoch.
+        epochs : int
+            The number of epochs. Those count that a callback loads when training
+            begins, so that an interrupted training ends where it would have.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            On Ctrl-C. The net is usable, its history holds the epochs that were ended.
+        """
+        data = cast(ImageDataset, train.dataset)
+        whole = {"X": data.X, "y": data.y}
+        n_earlier = len(self.history)
+        with torch_threads.shared(), marked_signals():
+            self.notify("on_train_begin", **whole)
+            if len(self.history) > n_earlier:  # by skorch's LoadInitState
+                restore_rng(self.history, self.rng)
+                epochs -= len(self.history) - n_earlier
+            try:
+                self._run_epochs(train, valid, epochs)
+            except StopTraining:
+                self._forget_unfinished_epoch()
+            except KeyboardInterrupt:
+                self._forget_unfinished_epoch()
+                self.notify("on_train_end", **whole)
+                raise
+            self.notify("on_train_end", **whole)
+        self._warn_of_divergence()
+
+    def _warn_of_divergence(self):
+        loss = self.history[-1]["train_loss"] if self.history else 0.0
+        if not math.isfinite(loss):
+            rate = self.optimizer_.param_groups[0]["lr"]
+            warn(
+                f"The training loss became {loss} at a learning rate of {rate:g}; "
+                "lower learning_rate or scale the images.",
+                ConvergenceWarning,
+            )
+
+    def _run_epochs(self, train, valid, epochs):
+        self.check_training_readiness()
+        datasets = {"dataset_train": train, "dataset_valid": valid}
+        train_batches = self.get_iterator(train, training=True)
+        valid_batches = None if valid is None else self.get_iterator(valid)
+        for _ in range(epochs):
+            self.notify("on_epoch_begin", **datasets)
+            self.run_single_epoch(
+                train_batches, training=True, prefix="train", step_fn=self.train_step
+            )
+            self.run_single_epoch(
+                valid_batches,
+                training=False,
+                prefix="valid",
+                step_fn=self.validation_step,
+            )
+            self.notify("on_epoch_end", **datasets)
+
+    def forward_numpy(
+        self, X: np.ndarray, head: Callable[[torch.Tensor], torch.Tensor]
+    ) -> np.ndarray:
+        """Return `head` of the logits of images, without a gradient.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, n_pixels)
+            The images.
+        head : callable
+            From a tensor of logits to a tensor: softmax, for example.
+
+        Returns
+        -------
+        outputs : ndarray
+            The outputs of all images.
+        """
+        if self.module_.training:
+            self.module_.eval()
+        dataset = ImageDataset(as_tensor(X))
+        batches = Batches(dataset, EVALUATION_BATCH_SIZE, self.device)
+        with torch.inference_mode():
+            outputs = [head(self._logits(Xi)).cpu() for Xi, _ in batches]
+            return torch.cat(outputs).numpy()
+
+    def _logits(self, X):
+        n_missing = -X.shape[0] % TILE
+        if n_missing == 0 or not self._is_module_as_built():
+            return self.module_(X)
+        return self.module_(F.pad(X, (0, 0, 0, n_missing)))[: X.shape[0]]
+
+    def input_gradient(self, X: np.ndarray, classes: np.ndarray) -> np.ndarray:
+        """Return the gradient of one class's logit over the pixels of each image.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, n_pixels)
+            The images.
+        classes : ndarray of int, shape (n_samples,)
+            For each image the class, encoded as 0 to n_classes - 1.
+
+        Returns
+        -------
+        gradient : ndarray of shape (n_samples, n_pixels)
+            How much the logit grows with each pixel.
+        """
+        self.module_.eval()
+        dtype = self.module_.output.weight.dtype
+        pixels = torch.tensor(X, dtype=dtype, device=self.device, requires_grad=True)
+        logits = self._logits(pixels)
+        columns = torch.as_tensor(classes, device=self.device).unsqueeze(1)
+        (gradient,) = torch.autograd.grad(logits.gather(1, columns).sum(), pixels)
+        return gradient.cpu().numpy()
+
+    def check_data(self, X: Any, y: Any = None) -> None:
+        """Do nothing: the classifier has checked the data."""
+
+    def get_iterator(
+        self, dataset: ImageDataset | Subset, training: bool = False
+    ) -> Batches:
+        """Return batches of whole tensors, shuffled for training."""
+        batch_size = self.batch_size if training else EVALUATION_BATCH_SIZE
+        rng = self.rng if training else None
+        return Batches(dataset, batch_size, self.device, rng)
+
+    def get_loss(
+        self,
+        y_pred: torch.Tensor,
+        y_true: torch.Tensor,
+        X: torch.Tensor | None = None,
+        training: bool = False,
+        sample_weight: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """Return the weighted mean of the losses of a batch."""
+        losses = super().get_loss(y_pred, y_true, X=X, training=training)
+        if sample_weight is None:
+            return losses.mean()
+        if losses.shape != sample_weight.shape:
+            raise ValueError(
+                f"The criterion {self.criterion_} gives a loss of shape "
+                f"{tuple(losses.shape)}, so images cannot be weighted; use one with "
+                "reduction='none'."
+            )
+        return (losses * sample_weight).mean()
+
+    def _zero_grad_optimizer(self, set_to_none=None):
+        """Do nothing: the gradients are written over."""
+
+    def train_step_single(
+        self,
+        batch: tuple[torch.Tensor, torch.Tensor],
+        sample_weight: torch.Tensor | None = None,
+    ) -> dict[str, torch.Tensor]:
+        """Compute the loss of a batch and its gradients.
+
+        By hand as long as nobody listens on the way; else by autograd, so that hooks,
+        and a module, criterion or method that a callback has put in, are called.
+        """
+        self._set_mode(training=True)
+        if self._steps_by_hand:
+            with torch.no_grad():
+                loss, y_pred = compute_gradients(self.module_, *batch, sample_weight)
+            return {"loss": loss, "y_pred": y_pred}
+        Xi, yi = batch
+        self.optimizer_.zero_grad()
+        y_pred = self.infer(Xi)
+        loss = self.get_loss(
+            y_pred, yi, X=Xi, training=True, sample_weight=sample_weight
+        )
+        loss.backward()
+        return {"loss": loss.detach(), "y_pred": y_pred.detach()}
+
+    def _is_as_built(self):
+        return (
+            self._is_module_as_built()
+            and is_cross_entropy(self.criterion_)
+            and vars(self).keys().isdisjoint(("get_loss", "infer"))
+        )
+
+    def _is_module_as_built(self):
+        return type(self.module_) is MLP and self.module_.is_as_built()
+
+    def validation_step(
+        self,
+        batch: tuple[torch.Tensor, torch.Tensor],
+        sample_weight: torch.Tensor | None = None,
+    ) -> dict[str, torch.Tensor]:
+        """Compute the loss of a batch."""
+        self._set_mode(training=False)
+        Xi, yi = batch
+        with torch.inference_mode():
+            y_pred = self._logits(Xi)
+            if self._steps_by_hand:
+                loss = cross_entropy(y_pred.log_softmax(dim=1).T, yi, sample_weight)
+            else:
+                loss = self.get_loss(y_pred, yi, X=Xi, sample_weight=sample_weight)
+        return {"loss": loss, "y_pred": y_pred}
+
+    def _set_mode(self, training):
+        if self.module_.training != training:
+            self.module_.train(training)
+            self.criterion_.train(training)
+
+    def run_single_epoch(
+        self,
+        iterator: Batches | None,
+        training: bool,
+        prefix: str,
+        step_fn: Callable[..., dict[str, torch.Tensor]],
+        **fit_params: Any,
+    ) -> None:
+        """Go once over the batches and record loss and accuracy of the epoch."""
+        if iterator is None:
+            return
+        torch_threads.take_share()
+        if training and isinstance(self.module_, MLP):
+            # So that it can go on from the state that the epoch before recorded.
+            self.module_.discard_masks()
+        are_batches_seen = any(sees_batches(each) for _, each in self.callbacks_)
+        self._steps_by_hand = self._is_as_built()
+        tally = Tally()
+        for batch, weight in iterator.weighted():
+            if are_batches_seen:
+                self.notify("on_batch_begin", batch=batch, training=training)
+                self._steps_by_hand = self._is_as_built()
+            step = step_fn(batch, sample_weight=weight, **fit_params)
+            tally.add(step, batch[1], weight)
+            if are_batches_seen:
+                self._record_batch(prefix, step["loss"], len(batch[0]))
+                self.notify("on_batch_end", batch=batch, training=training, **step)
+        if not are_batches_seen:
+            # skorch's Checkpoint looks at the last batch, whether it needs it or not.
+            self.history.new_batch()
+            self._record_batch(prefix, step["loss"], len(batch[0]))
+        if training:
+            record_rng(self.history, self.rng)
+        loss, accuracy = tally.means()
+        self._record(f"{prefix}_loss", loss, is_better=np.less)
+        self._record(f"{prefix}_accuracy", accuracy, is_better=np.greater)
+        self.history.record(f"{prefix}_batch_count", len(iterator))
+
+    def notify(self, method_name: str, **cb_kwargs: Any) -> None:
+        """Tell the callbacks."""
+        try:
+            super().notify(method_name, **cb_kwargs)
+        except KeyboardInterrupt as interrupt:
+            if is_from_signal(interrupt):
+                raise
+            raise StopTraining from interrupt
+        except KeyError as error:
+            columns = [name for epoch in self.history[-1:] for name in epoch]
+            error.add_note(
+                f"A callback raised this in {method_name}. The history has the columns "
+                f"{', '.join(columns)}; valid_ columns only where there are validation "
+                "data."
+            )
+            raise
+
+    def _record_batch(self, prefix, loss, n_rows):
+        self.history.record_batch(f"{prefix}_loss", loss.item())
+        self.history.record_batch(f"{prefix}_batch_size", n_rows)
+
+    def _record(self, name, value, is_better):
+        earlier = [epoch[name] for epoch in self.history[:-1] if name in epoch]
+        self.history.record(name, value)
+        self.history.record(f"{name}_best", bool(np.all(is_better(value, earlier))))
+
+    def _forget_unfinished_epoch(self):
+        if self.history and "dur" not in self.history[-1]:
+            self.history.pop()
+            if self.history:
+                record_rng(self.history, self.rng)

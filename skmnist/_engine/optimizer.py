@@ -1,0 +1,238 @@
+"""The optimizers by name, Adam and AdamW with little around torch's fused kernels."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import torch
+from torch.optim import Optimizer
+
+from skmnist._engine import internals
+
+
+class FusedStep(Optimizer):
+    """The step of a fused optimizer, without the bookkeeping of torch's own.
+
+    That takes longer than the kernel where a network is small. Parameters, state and
+    numbers are torch's with `fused=True`. Hooks of the instance are called; those that
+    are registered for all optimizers at once are not.
+    """
+
+    kernel: Callable[..., None]
+
+    # The counts of the parameters' steps, as views of one tensor: one addition serves
+    # them all.
+    counts: tuple[torch.Tensor, ...] = ()
+    joint_count: torch.Tensor
+
+    @internals.without_profiler
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Do one step.
+
+        Parameters
+        ----------
+        closure : callable, default=None
+            Computes the gradients and returns the loss.
+        """
+        if internals.has_step_hooks(self):
+            return self.profile_hook_step(type(self)._step)(self, closure)
+        return self._step(closure)
+
+    add_param_group = internals.add_param_group
+    state_dict = internals.optimizer_state_dict
+    load_state_dict = internals.load_optimizer_state_dict
+
+    @torch.no_grad()
+    def _step(self, closure):
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        groups = [
+            (group, [param for param in group["params"] if param.grad is not None])
+            for group in self.param_groups
+        ]
+        self._count_step(groups)
+        for group, params in groups:
+            if params:
+                self._step_group(group, params)
+        return loss
+
+    def _count_step(self, groups):
+        states = [
+            self.state[param] or self._start(param, group)
+            for group, params in groups
+            for param in params
+        ]
+        is_same = len(states) == len(self.counts) and all(
+            state["step"] is count
+            for state, count in zip(states, self.counts, strict=True)
+        )
+        if states and not is_same:
+            self.joint_count = torch.stack([state["step"] for state in states])
+            self.counts = tuple(self.joint_count)
+            for state, count in zip(states, self.counts, strict=True):
+                state["step"] = count
+        if states:
+            self.joint_count += 1
+
+    def _step_group(self, group, params):
+        states = [self.state[param] for param in params]
+        beta1, beta2 = group["betas"]
+        self.kernel(
+            params,
+            [param.grad for param in params],
+            [state["exp_avg"] for state in states],
+            [state["exp_avg_sq"] for state in states],
+            [state["max_exp_avg_sq"] for state in states if group["amsgrad"]],
+            [state["step"] for state in states],
+            lr=group["lr"],
+            beta1=beta1,
+            beta2=beta2,
+            weight_decay=group["weight_decay"],
+            eps=group["eps"],
+            amsgrad=group["amsgrad"],
+            maximize=group["maximize"],
+        )
+
+    def _start(self, param, group):
+        names = ["exp_avg", "exp_avg_sq"] + ["max_exp_avg_sq"] * group["amsgrad"]
+        state = {name: torch.zeros_like(param) for name in names}
+        self.state[param] = {"step": torch.zeros(()), **state}
+        return self.state[param]
+
+
+class FusedAdam(FusedStep, torch.optim.Adam):
+    """Adam in one kernel."""
+
+    kernel = staticmethod(internals.ADAM_KERNEL)  # type: ignore[arg-type]
+
+
+class FusedAdamW(FusedStep, torch.optim.AdamW):
+    """AdamW in one kernel."""
+
+    kernel = staticmethod(internals.ADAMW_KERNEL)  # type: ignore[arg-type]
+
+
+OPTIMIZERS: dict[Any, type[Optimizer]] = {
+    "adam": torch.optim.Adam,
+    "adamw": torch.optim.AdamW,
+    "sgd": torch.optim.SGD,
+    "rmsprop": torch.optim.RMSprop,
+    "adagrad": torch.optim.Adagrad,
+}
+# Where torch can do a whole optimizer step in one kernel.
+FUSED_OPTIMIZERS: dict[str, dict[Any, type[Optimizer]]] = {
+    "cpu": {
+        "adam": FusedAdam if internals.ADAM_KERNEL else torch.optim.Adam,
+        "adamw": FusedAdamW if internals.ADAMW_KERNEL else torch.optim.AdamW,
+        "sgd": torch.optim.SGD,
+        "adagrad": torch.optim.Adagrad,
+    },
+    "cuda": {
+        "adam": torch.optim.Adam,
+        "adamw": torch.optim.AdamW,
+        "sgd": torch.optim.SGD,
+    },
+}
+
+
+def resolve_optimizer(
+    optimizer: Any, optimizer_params: dict[str, Any] | None, device_type: str
+) -> tuple[Callable[..., Optimizer], dict[str, Any]]:
+    """Return the class of an optimizer and its keyword arguments, without `lr`.
+
+    Parameters
+    ----------
+    optimizer, optimizer_params
+        As for :class:`MNISTMLPClassifier`.
+    device_type : str
+        The type of the device that it will work on, such as "cpu".
+
+    Returns
+    -------
+    cls : type
+        The class.
+    settings : dict
+        The keyword arguments.
+    """
+    settings = dict(optimizer_params or {})
+    fused = FUSED_OPTIMIZERS.get(device_type, {})
+    alternatives = {"foreach", "fused", "capturable", "differentiable"}
+    if optimizer in fused and not alternatives & settings.keys():
+        return fused[optimizer], {**settings, "fused": True}
+    return OPTIMIZERS.get(optimizer, optimizer), settings
+
+
+def find_new_settings(
+    parameters: Mapping[str, Any], earlier: Optimizer
+) -> dict[str, Any]:
+    """Return the settings with which a fit goes on, and leave its optimizer as it is.
+
+    Parameters
+    ----------
+    parameters : dict
+        The parameters `optimizer`, `learning_rate` and `optimizer_params` of
+        :class:`MNISTMLPClassifier`.
+    earlier : Optimizer
+        The optimizer of the fit before.
+
+    Returns
+    -------
+    settings : dict
+        The settings of a group of parameters.
+
+    Raises
+    ------
+    ValueError
+        If the optimizer refuses them, or needs a state that the fit before did not
+        keep.
+    """
+    device = earlier.param_groups[0]["params"][0].device
+    cls, settings = resolve_optimizer(
+        parameters["optimizer"], parameters["optimizer_params"], device.type
+    )
+    parameter = torch.nn.Parameter(torch.zeros(1, device=device))
+    with explained_refusal(parameters):
+        fresh = cls([parameter], lr=parameters["learning_rate"], **settings)
+    if parameters["optimizer"] in OPTIMIZERS:
+        parameter.grad = torch.zeros_like(parameter)
+        fresh.step()
+        needed = fresh.state[parameter].keys()
+        missing = {
+            name
+            for state in earlier.state.values()
+            for name in needed - state.keys()
+            if state
+        }
+        if missing:
+            raise ValueError(
+                f"optimizer_params={parameters['optimizer_params']!r} needs "
+                f"{', '.join(sorted(missing))}, which the fit before did not keep; use "
+                "warm_start=False."
+            )
+    (group,) = fresh.param_groups
+    return {name: value for name, value in group.items() if name != "params"}
+
+
+def take_up_settings(optimizer: Optimizer, settings: dict[str, Any]) -> None:
+    """Give an optimizer the settings of :func:`find_new_settings`."""
+    for group in optimizer.param_groups:
+        group.update(settings)
+        if "initial_lr" in group:  # of a schedule, which goes on
+            group["initial_lr"] = settings["lr"]
+
+
+@contextlib.contextmanager
+def explained_refusal(parameters: Mapping[str, Any]) -> Iterator[None]:
+    """Say which parameters an optimizer does not take, where it raises an error."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"optimizer={parameters['optimizer']!r} does not take learning_rate="
+            f"{parameters['learning_rate']!r} with optimizer_params="
+            f"{parameters['optimizer_params']!r}: {error}"
+        ) from error

@@ -1,0 +1,192 @@
+"""A fitted net to plain objects and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from skmnist._engine.optimizer import OPTIMIZERS
+from skmnist._parameters import NET_PARAMETERS, as_sizes, check_parameters
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from skmnist._engine.net import MLPNet
+
+HISTORY_COLUMNS = (
+    "epoch",
+    "train_loss",
+    "train_accuracy",
+    "valid_loss",
+    "valid_accuracy",
+    "duration",
+)
+
+
+def plain_state(net: MLPNet) -> dict[str, Any]:
+    """Return weights, optimizer state, history and generator as plain objects.
+
+    Parameters
+    ----------
+    net : MLPNet
+        The net.
+
+    Returns
+    -------
+    state : dict
+        `weights` and `optimizer` as torch's state dicts, with arrays for tensors, and
+        `history`, whose last epoch holds the state of the generator.
+    """
+    return {
+        "weights": _map_tensors(_to_numpy, dict(net.module_.state_dict())),
+        "optimizer": _map_tensors(_to_numpy, net.optimizer_.state_dict()),
+        "history": [dict(epoch) for epoch in net.history],
+    }
+
+
+def load_plain_state(net: MLPNet, state: dict[str, Any]) -> None:
+    """Take up what :func:`plain_state` returned.
+
+    Parameters
+    ----------
+    net : MLPNet
+        A new net of the same layers.
+    state : dict
+        What :func:`plain_state` returned.
+    """
+    net.module_.load_state_dict(_map_tensors(_to_tensor, state["weights"]))
+    net.optimizer_.load_state_dict(_map_tensors(_to_tensor, state["optimizer"]))
+    net.history.clear()
+    net.history.extend(dict(epoch) for epoch in state["history"])
+    if net.history:
+        restore_rng(net.history, net.rng)
+
+
+def check_plain_state(
+    state: dict[str, Any],
+    *,
+    parameters: Mapping[str, Any],
+    n_features: int,
+    n_classes: int,
+    dtype: str,
+) -> None:
+    """Refuse a state that does not fit a net, before one is built.
+
+    A file of a few bytes could ask for a net of any size, and torch's fused optimizers
+    trust the shapes of their state.
+
+    Parameters
+    ----------
+    state : dict
+        What :func:`plain_state` returned, or what a file says so of.
+    parameters : dict
+        The parameters of :class:`MNISTMLPClassifier` that the net was built from.
+    n_features, n_classes : int
+        The number of pixels of an image and of classes.
+    dtype : {"float32", "float64"}
+        The float type of the weights.
+
+    Raises
+    ------
+    ValueError
+        If it does not fit.
+    """
+    # All that there must be; the device is looked for later, and may be missing.
+    check_parameters({name: parameters[name] for name in NET_PARAMETERS})
+    weights = list(state["weights"].values())
+    sizes = (n_features, *as_sizes(parameters["hidden_layer_sizes"]), n_classes)
+    shapes = [
+        shape for n_in, n_out in pairwise(sizes) for shape in ((n_out, n_in), (n_out,))
+    ]
+    fits = (
+        [weight.shape for weight in weights] == shapes
+        and dtype in ("float32", "float64")
+        and all(weight.dtype == dtype for weight in weights)
+        and _fits_optimizer(parameters["optimizer"], state["optimizer"], shapes)
+    )
+    if not fits:
+        raise ValueError(
+            "The weights or the optimizer's state do not fit hidden_layer_sizes="
+            f"{parameters['hidden_layer_sizes']!r}; the saved model is damaged."
+        )
+
+
+def record_rng(history: Any, rng: np.random.Generator) -> None:
+    """Put the state of a generator into the last epoch of skorch's history.
+
+    skorch's Checkpoint keeps the history, so that a training can go on from there.
+    """
+    for epoch in history[-2:]:  # the last one is enough
+        epoch.pop("rng", None)
+    state = rng.bit_generator.state
+    words = state["state"]["state"].tolist()  # plain, for JSON
+    history.record("rng", {**state, "state": {"state": words}})
+
+
+def restore_rng(history: Any, rng: np.random.Generator) -> None:
+    """Take up the state that :func:`record_rng` left."""
+    state = history[-1, "rng"]
+    words = np.array(state["state"]["state"], dtype=np.uint64)
+    rng.bit_generator.state = {**state, "state": {"state": words}}
+
+
+def make_history_table(history: Sequence[dict[str, Any]]) -> pd.DataFrame:
+    """Return the history of a net as a table, a row an epoch.
+
+    Parameters
+    ----------
+    history : sequence of dict
+        skorch's history.
+
+    Returns
+    -------
+    table : DataFrame
+        What the net records, then what callbacks do.
+    """
+    import pandas as pd
+
+    epochs = [
+        {
+            {"dur": "duration"}.get(name, name): value
+            for name, value in epoch.items()
+            if name not in ("batches", "rng")
+            and not name.endswith(("_best", "_batch_count"))
+        }
+        for epoch in history
+    ]
+    table = pd.DataFrame(epochs, columns=None if epochs else HISTORY_COLUMNS)
+    first = [name for name in HISTORY_COLUMNS if name in table]
+    return table[first + [name for name in table if name not in first]]
+
+
+def _fits_optimizer(optimizer, state, shapes):
+    if optimizer not in OPTIMIZERS:
+        return True  # a class of the user's keeps what it likes
+    order = [index for group in state["param_groups"] for index in group["params"]]
+    return order == list(range(len(shapes))) and all(
+        value is None or np.shape(value) == (() if name == "step" else shapes[index])
+        for index, values in state["state"].items()
+        for name, value in values.items()
+    )
+
+
+def _map_tensors(function, tree):
+    if isinstance(tree, (torch.Tensor, np.ndarray)):
+        return function(tree)
+    if isinstance(tree, dict):
+        return {key: _map_tensors(function, value) for key, value in tree.items()}
+    if isinstance(tree, (list, tuple)):
+        return type(tree)(_map_tensors(function, value) for value in tree)
+    return tree
+
+
+def _to_numpy(tensor):
+    return tensor.detach().cpu().numpy().copy()
+
+
+def _to_tensor(array):
+    return torch.from_numpy(np.array(array))

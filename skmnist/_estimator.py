@@ -1,0 +1,51 @@
+"""What the estimators share: images as input, scikit-learn's callbacks, links."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import validate_data
+
+from skmnist._images import flatten_images
+from skmnist._sklearn import CallbackSupportMixin
+
+
+class ImageEstimator(CallbackSupportMixin, BaseEstimator):
+    """An estimator that takes images as rows of pixels or as a stack."""
+
+    # Where scikit-learn's HTML repr links to.
+    _doc_link_module = "skmnist"
+    _doc_link_template = (
+        "https://skmnist.readthedocs.io/en/stable/generated/"
+        "skmnist.{estimator_name}.html"
+    )
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        return tags
+
+    def _validate_images(
+        self, X: Any, *, reset: bool, dtype: str = "numeric"
+    ) -> np.ndarray:
+        X = flatten_images(X)
+        return validate_data(self, X, reset=reset, dtype=dtype, order="C")
+
+
+@contextlib.contextmanager
+def unchanged_by_errors(estimator: BaseEstimator) -> Iterator[None]:
+    """Give an estimator back its earlier state where an error is raised meanwhile.
+
+    A fit may have taken hours; a mistake in the next one must not cost it.
+    """
+    earlier = dict(vars(estimator))
+    try:
+        yield
+    except BaseException:
+        vars(estimator).clear()
+        vars(estimator).update(earlier)
+        raise

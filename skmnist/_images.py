@@ -1,0 +1,143 @@
+"""The shapes of images: one rule for scalers, classifier and displays."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from skmnist._sklearn import warn
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+
+def flatten_images(X: Any) -> Any:
+    """Return images as rows of pixels, without a copy where there is none to make.
+
+    Anything that is not a stack of images (a DataFrame, a sparse matrix, one image on
+    its own) passes as it is, for scikit-learn's own validation to judge.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, n_pixels), (n_samples, rows, columns) or \
+            (n_samples, rows, columns, 1)
+        The images.
+
+    Returns
+    -------
+    X : array-like of shape (n_samples, n_pixels)
+        The same images.
+
+    Raises
+    ------
+    ValueError
+        If `X` has more than one channel or too many dimensions, or is a ragged list.
+    """
+    if isinstance(X, (list, tuple)):
+        try:
+            X = np.asarray(X)
+        except ValueError as error:
+            raise ValueError(
+                "X is a list of images of different lengths; give each as many pixels "
+                f"as all others ({error})."
+            ) from error
+    # Not np.ndim: it breaks on array-likes that refuse NumPy's functions.
+    n_dimensions = getattr(X, "ndim", 2)
+    if n_dimensions <= 2:
+        return X
+    if n_dimensions > 4 or (n_dimensions == 4 and X.shape[3] != 1):
+        raise ValueError(
+            f"X has shape {tuple(X.shape)}; images are (n_samples, n_pixels), "
+            "(n_samples, rows, columns) or (n_samples, rows, columns, 1)."
+        )
+    return X.reshape(X.shape[0], math.prod(X.shape[1:]))
+
+
+def stack_images(
+    X: ArrayLike, image_shape: tuple[int, int] | None = None
+) -> np.ndarray:
+    """Return images as a stack of rows and columns, ready to be drawn.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, n_pixels), (n_samples, rows, columns) or \
+            (n_samples, rows, columns, 1)
+        The images.
+    image_shape : tuple of int, default=None
+        The rows and columns of an image. By default those that `X` has; rows of pixels
+        are taken for square images.
+
+    Returns
+    -------
+    images : ndarray of shape (n_samples, rows, columns)
+        The same images.
+
+    Raises
+    ------
+    ValueError
+        If the shape of an image cannot be told, or does not fit.
+    """
+    X = np.asarray(X)
+    if image_shape is None and X.ndim > 2:
+        image_shape = X.shape[1:3]
+    rows_of_pixels = flatten_images(X)
+    if rows_of_pixels.ndim != 2:
+        raise ValueError(
+            f"X has shape {X.shape}; for one image give a stack of one, such as X[:1]."
+        )
+    n_samples, n_pixels = rows_of_pixels.shape
+    if image_shape is None:
+        image_shape = (math.isqrt(n_pixels),) * 2
+    if math.prod(image_shape) != n_pixels:
+        raise ValueError(
+            f"image_shape={tuple(image_shape)} does not fit images of {n_pixels} "
+            "pixels; give the rows and columns of an image."
+        )
+    return rows_of_pixels.reshape(n_samples, *image_shape)
+
+
+def are_valid_rows(X: Any, dtype: str, n_features: int | None) -> bool:
+    """Tell whether X passes without `validate_data`, which costs two forward passes.
+
+    Parameters
+    ----------
+    X : object
+        The images.
+    dtype : str
+        The float type that they must have.
+    n_features : int or None
+        The number of pixels that each must have.
+
+    Returns
+    -------
+    are_valid : bool
+        False also where `validate_data` would have to change them.
+    """
+    is_plain = type(X) is np.ndarray and X.ndim == 2 and X.flags.c_contiguous
+    if not is_plain or X.dtype != dtype or X.shape[1] != n_features:
+        return False
+    with np.errstate(over="ignore"):
+        return len(X) > 0 and math.isfinite(X.sum())
+
+
+def warn_of_raw_images(X: np.ndarray) -> None:
+    """Warn of images that nobody has scaled.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_pixels)
+        The images.
+
+    Warns
+    -----
+    UserWarning
+        Where intensities go beyond 127, up to 255.
+    """
+    some = X[:1000]
+    if some.min() >= 0 and 127 < some.max() <= 255:
+        warn(
+            f"X looks like raw images, with intensities up to {some.max():g}. Put an "
+            "ImageScaler before the classifier: it trains better on [0, 1]."
+        )

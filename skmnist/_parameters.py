@@ -1,0 +1,241 @@
+"""What each parameter of the classifier may be.
+
+No torch here and no skorch: the command reads this before they are loaded.
+"""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+ACTIVATIONS = ("relu", "tanh", "gelu", "logistic", "identity")
+OPTIMIZERS = ("adam", "adamw", "sgd", "rmsprop", "adagrad")
+
+# The parameters that a net is built from; a fitted classifier keeps their values, so
+# that it can be built again after a `set_params`.
+NET_PARAMETERS = (
+    "hidden_layer_sizes",
+    "activation",
+    "dropout",
+    "optimizer",
+    "learning_rate",
+    "optimizer_params",
+    "device",
+)
+# Those of them that a warm start may change.
+OPTIMIZER_SETTINGS = ("learning_rate", "optimizer_params")
+
+
+def check_parameters(parameters: Mapping[str, Any]) -> None:
+    """Refuse a parameter that is not valid.
+
+    Parameters
+    ----------
+    parameters : dict
+        Parameters of :class:`MNISTMLPClassifier` and their values. Those that only
+        torch or scikit-learn can judge, `device` and `random_state`, are passed over.
+
+    Raises
+    ------
+    ValueError
+        If one of them is not valid.
+    """
+    for name, (is_valid, allowed) in RULES.items():
+        if name in parameters and not is_valid(parameters[name]):
+            raise ValueError(
+                f"{name}={parameters[name]!r} is not valid; give {allowed}."
+            )
+
+
+def check_validation_set(
+    parameters: Mapping[str, Any], X_val: Any, y_val: Any, sample_weight_val: Any
+) -> None:
+    """Refuse arguments of `fit` that do not go together.
+
+    Parameters
+    ----------
+    parameters : dict
+        The parameters `validation_split` and `early_stopping`.
+    X_val, y_val, sample_weight_val : object
+        The arguments of `fit`; None where they were not given.
+
+    Raises
+    ------
+    ValueError
+        If one of them lacks another.
+    """
+    if (X_val is None) != (y_val is None):
+        missing = "y_val" if y_val is None else "X_val"
+        raise ValueError(f"{missing}=None; give X_val and y_val together, or neither.")
+    if X_val is None and sample_weight_val is not None:
+        raise ValueError("sample_weight_val is given, but X_val and y_val are None.")
+    has_validation = X_val is not None or parameters["validation_split"] is not None
+    if parameters["early_stopping"] and not has_validation:
+        raise ValueError(
+            "early_stopping=True needs data to validate on, but validation_split=None; "
+            "give a fraction in (0, 1), a splitter, or X_val and y_val."
+        )
+
+
+def check_same_network(
+    parameters: Mapping[str, Any], earlier: Mapping[str, Any]
+) -> None:
+    """Refuse to go on with a network that other parameters ask for.
+
+    Parameters
+    ----------
+    parameters, earlier : dict
+        The parameters that a net is built from, now and in the fit before.
+
+    Raises
+    ------
+    ValueError
+        If one differs that is not a setting of the optimizer.
+    """
+    for name in NET_PARAMETERS:
+        new, old = parameters[name], earlier[name]
+        if name not in OPTIMIZER_SETTINGS and not _is_same(name, new, old):
+            raise ValueError(
+                f"{name}={new!r} is new, but warm_start=True goes on with a network of "
+                f"{name}={old!r}; use warm_start=False."
+            )
+
+
+def as_sizes(hidden_layer_sizes: int | Sequence[int]) -> tuple[int, ...]:
+    """Return `hidden_layer_sizes`, an int or a tuple, as a tuple of ints."""
+    return tuple(int(size) for size in np.atleast_1d(hidden_layer_sizes))
+
+
+def is_valid_split(value: Any) -> bool:
+    """Tell whether a `validation_split` is skorch's."""
+    return _inherits(type(value), "skorch.dataset.ValidSplit")
+
+
+def _is_same(name, value, earlier):
+    if name == "hidden_layer_sizes":
+        return as_sizes(value) == as_sizes(earlier)
+    if name == "device":
+        return str(value) == str(earlier)
+    return bool(value == earlier)
+
+
+def _inherits(cls, name):
+    # By name: the class itself would have to be imported.
+    return any(f"{base.__module__}.{base.__qualname__}" == name for base in cls.__mro__)
+
+
+def _listed(names):
+    return ", ".join(repr(name) for name in names)
+
+
+def _is_real(value):
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
+
+
+def _is_int(value):
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
+
+
+def _is_positive_int(value):
+    return _is_int(value) and value >= 1
+
+
+def _is_bool(value):
+    return isinstance(value, (bool, np.bool_))
+
+
+def _are_sizes(value):
+    sizes = value if isinstance(value, (tuple, list, np.ndarray)) else (value,)
+    return all(map(_is_positive_int, sizes))
+
+
+def _is_optimizer(value):
+    if isinstance(value, type):
+        return _inherits(value, "torch.optim.optimizer.Optimizer")
+    return isinstance(value, str) and value in OPTIMIZERS
+
+
+def _is_validation_split(value):
+    if _is_int(value):
+        return value >= 2
+    if _is_real(value):
+        return 0 < value < 1
+    if isinstance(value, str):  # which has a method named split too
+        return False
+    return value is None or is_valid_split(value) or hasattr(value, "split")
+
+
+def _is_class_weight(value):
+    if isinstance(value, dict):
+        return all(_is_real(w) and 0 <= w < math.inf for w in value.values())
+    return value is None or (isinstance(value, str) and value == "balanced")
+
+
+def _are_callbacks(value):
+    def is_callback(item):
+        if isinstance(item, tuple) and len(item) == 2:
+            item = item[1]
+        cls = item if isinstance(item, type) else type(item)
+        return _inherits(cls, "skorch.callbacks.base.Callback")
+
+    return value is None or (
+        isinstance(value, (list, tuple)) and all(map(is_callback, value))
+    )
+
+
+def _are_optimizer_params(value):
+    if isinstance(value, dict):
+        return all(isinstance(name, str) for name in value) and "lr" not in value
+    return value is None
+
+
+RULES = {
+    "hidden_layer_sizes": (
+        _are_sizes,
+        "a positive int or a tuple of them, such as (256,)",
+    ),
+    "activation": (
+        lambda value: isinstance(value, str) and value in ACTIVATIONS,
+        f"one of {_listed(ACTIVATIONS)}",
+    ),
+    "dropout": (
+        lambda value: _is_real(value) and 0 <= value < 1,
+        "a number in [0, 1)",
+    ),
+    "optimizer": (
+        _is_optimizer,
+        f"one of {_listed(OPTIMIZERS)}, or a subclass of torch.optim.Optimizer",
+    ),
+    "learning_rate": (
+        lambda value: _is_real(value) and 0 < value < math.inf,
+        "a positive number",
+    ),
+    "optimizer_params": (
+        _are_optimizer_params,
+        "None or a dict of the optimizer's keyword arguments (for lr there is "
+        "learning_rate)",
+    ),
+    "batch_size": (_is_positive_int, "an int of at least 1"),
+    "max_epochs": (_is_positive_int, "an int of at least 1"),
+    "validation_split": (
+        _is_validation_split,
+        "a fraction in (0, 1), an int of at least 2, a skorch ValidSplit, a "
+        "scikit-learn splitter, or None",
+    ),
+    "early_stopping": (_is_bool, "True or False"),
+    "patience": (_is_positive_int, "an int of at least 1"),
+    "class_weight": (
+        _is_class_weight,
+        "None, 'balanced', or a dict from labels to weights of zero or more",
+    ),
+    "callbacks": (_are_callbacks, "None or a list of skorch callbacks"),
+    "warm_start": (_is_bool, "True or False"),
+    "verbose": (
+        lambda value: _is_bool(value) or (_is_int(value) and value >= 0),
+        "0, 1 or 2",
+    ),
+}
