@@ -15,7 +15,7 @@ from skmnist._sklearn import CallbackSupportMixin
 
 
 class ImageEstimator(CallbackSupportMixin, BaseEstimator):
-    """An estimator that takes images as rows of pixels or as a stack."""
+    """An estimator that takes images: rows of pixels, sparse or not, or a stack."""
 
     # Where scikit-learn's HTML repr links to.
     _doc_link_module = "skmnist"
@@ -27,13 +27,20 @@ class ImageEstimator(CallbackSupportMixin, BaseEstimator):
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
+        tags.input_tags.sparse = True
         return tags
 
     def _validate_images(
         self, X: Any, *, reset: bool, dtype: str = "numeric"
     ) -> np.ndarray:
-        X = flatten_images(X)
-        return validate_data(self, X, reset=reset, dtype=dtype, order="C")
+        return validate_data(
+            self,
+            flatten_images(X),
+            reset=reset,
+            dtype=dtype,
+            order="C",
+            accept_sparse="csr",
+        )
 
 
 @contextlib.contextmanager

@@ -378,7 +378,9 @@ class MNISTMLPClassifier(ClassifierMixin, ImageEstimator):
     def _validate(self, X: Any, y: Any, reset: bool) -> tuple[np.ndarray, np.ndarray]:
         dtype = device.find_float_types(self._device) if reset else self._dtype
         X = _images.flatten_images(X)
-        X, y = validate_data(self, X, y, reset=reset, dtype=dtype, order="C")
+        X, y = validate_data(
+            self, X, y, reset=reset, dtype=dtype, order="C", accept_sparse="csr"
+        )
         check_classification_targets(y)
         if reset:
             self._dtype: str = X.dtype.name

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 import numpy as np
+import scipy.sparse
 import torch
 from sklearn.exceptions import ConvergenceWarning
 from skorch import NeuralNetClassifier
@@ -234,7 +235,7 @@ class MLPNet(NeuralNetClassifier):
 
         Parameters
         ----------
-        X : ndarray of shape (n_samples, n_pixels)
+        X : ndarray or CSR matrix of shape (n_samples, n_pixels)
             The images.
         head : callable
             From a tensor of logits to a tensor: softmax, for example.
@@ -246,7 +247,7 @@ class MLPNet(NeuralNetClassifier):
         """
         if self.module_.training:
             self.module_.eval()
-        dataset = ImageDataset(as_tensor(X))
+        dataset = ImageDataset(X if scipy.sparse.issparse(X) else as_tensor(X))
         batches = Batches(dataset, EVALUATION_BATCH_SIZE, self.device)
         with torch.inference_mode():
             outputs = [head(self._logits(Xi)).cpu() for Xi, _ in batches]
