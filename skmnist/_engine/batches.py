@@ -97,7 +97,7 @@ class Batches:
         whole = cast(ImageDataset, dataset.dataset if is_subset else dataset)
         self.device = device
         if scipy.sparse.issparse(whole.X):
-            self.X: Any = _SparseRows(whole.X, device)
+            self.X: Any = _SparseRows(whole.X, batch_size, device)
         else:
             self.X = torch.as_tensor(whole.X, device=device)
         self.y = None if whole.y is None else torch.as_tensor(whole.y, device=device)
@@ -135,14 +135,19 @@ class Batches:
 
 
 class _SparseRows:
-    """Rows that become dense when they are taken."""
+    """Rows that become dense when they are taken, until the next are."""
 
-    def __init__(self, X, device):
+    def __init__(self, X, n_rows, device):
         self.X = X
         self.device = device
+        # One for all batches: the memory of many would be left in pieces, and grow to
+        # that of the whole.
+        self.dense = np.empty((n_rows, X.shape[1]), X.dtype)
 
     def __getitem__(self, rows):
-        return torch.from_numpy(self.X[rows].toarray()).to(self.device)
+        some = self.X[rows]
+        dense = some.toarray(out=self.dense[: some.shape[0]])
+        return torch.from_numpy(dense).to(self.device)
 
     def index_select(self, dim, rows):
         return self[rows.cpu().numpy()]

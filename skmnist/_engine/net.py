@@ -250,8 +250,16 @@ class MLPNet(NeuralNetClassifier):
         dataset = ImageDataset(X if scipy.sparse.issparse(X) else as_tensor(X))
         batches = Batches(dataset, EVALUATION_BATCH_SIZE, self.device)
         with torch.inference_mode():
-            outputs = [head(self._logits(Xi)).cpu() for Xi, _ in batches]
-            return torch.cat(outputs).numpy()
+            # Into one array: many small ones would leave the memory of the batches in
+            # pieces.
+            outputs, start = np.empty(0), 0
+            for Xi, _ in batches:
+                part = head(self._logits(Xi)).cpu().numpy()
+                if start == 0:
+                    outputs = np.empty((len(dataset), *part.shape[1:]), part.dtype)
+                outputs[start : start + len(part)] = part
+                start += len(part)
+            return outputs
 
     def _logits(self, X):
         n_missing = -X.shape[0] % TILE
