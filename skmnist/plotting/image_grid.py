@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from skmnist._images import flatten_images, stack_images
+from skmnist._images import stack_images
 from skmnist.inspection import misclassified, unwrap, weight_matrices
 from skmnist.plotting._axes import BLUE, VERMILION, make_axes
+from skmnist.plotting._grid_style import choose_size, choose_style, draw_outline
+from skmnist.plotting._saliency import compute_saliency
+from skmnist.plotting._titles import name_class, title_images, title_mistakes
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -20,8 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from skmnist.plotting._axes import AxesLike
-
-    ClassNames = Sequence[str] | Mapping[Any, str] | np.ndarray
+    from skmnist.plotting._titles import ClassNames
 
 __all__ = ["ImageGridDisplay"]
 
@@ -138,22 +140,16 @@ class ImageGridDisplay:
             If the shape of an image cannot be told, or the lengths differ.
         """
         stack = stack_images(images, image_shape)
-        n_samples = len(stack)
-        is_compared = labels is not None and predictions is not None
-        labels = _column("labels", labels, n_samples, n_images)
-        predictions = _column("predictions", predictions, n_samples, n_images)
-        if probabilities is not None and np.ndim(probabilities) == 2:
-            probabilities = np.max(probabilities, axis=1)
-        probabilities = _column("probabilities", probabilities, n_samples, n_images)
-        titles = [
-            _image_title(class_names, *row)
-            for row in zip(labels, predictions, probabilities, strict=True)
-        ]
+        titles, is_correct = title_images(
+            len(stack),
+            n_images,
+            labels=labels,
+            predictions=predictions,
+            probabilities=probabilities,
+            class_names=class_names,
+        )
         display = cls(
-            stack[:n_images],
-            titles=titles if any(titles) else None,
-            is_correct=np.equal(labels, predictions) if is_compared else None,
-            title=title,
+            stack[:n_images], titles=titles, is_correct=is_correct, title=title
         )
         return display.plot(ax, **plot_kw)
 
@@ -220,7 +216,7 @@ class ImageGridDisplay:
             predictions=shown["predicted"],
             probabilities=shown["probability"],
             n_images=None,
-            title=_mistakes_title(len(shown), len(mistakes), len(stack)),
+            title=title_mistakes(len(shown), len(mistakes), len(stack)),
             ax=ax,
             **plot_kw,
         )
@@ -335,30 +331,14 @@ class ImageGridDisplay:
         Simonyan, Vedaldi and Zisserman, 2014, "Deep inside convolutional networks:
         visualising image classification models and saliency maps", ICLR workshop.
         """
-        transformers, classifier = unwrap(estimator)
-        check_is_fitted(classifier)
-        if not hasattr(classifier, "net_"):
-            raise TypeError(
-                f"{type(classifier).__name__} gives no gradient of its logits; give an "
-                "MNISTMLPClassifier."
-            )
-        if image_shape is None and np.ndim(X) > 2:
-            image_shape = np.shape(X)[1:3]
-        shown: Any = X  # an array-like that can be sliced, such as a DataFrame
-        shown = shown[:n_images]
-        for transformer in transformers:
-            shown = transformer.transform(shown)
-        X = stack_images(shown, image_shape)
-        labels = classifier.classes_.tolist()
-        if target is not None and target not in labels:
-            raise ValueError(f"target={target!r} is not one of the labels {labels}.")
-        targets = classifier.predict(X) if target is None else [target] * len(X)
-        codes = [labels.index(label) for label in targets]
-        gradient = classifier.net_.input_gradient(flatten_images(X), codes)
+        some: Any = X  # an array-like that can be sliced, such as a DataFrame
+        images, gradients, targets = compute_saliency(
+            estimator, some[:n_images], target, image_shape
+        )
         display = cls(
-            gradient.reshape(X.shape),
-            titles=[f"for {_class_name(class_names, label)}" for label in targets],
-            outlines=X,
+            gradients,
+            titles=[f"for {name_class(label, class_names)}" for label in targets],
+            outlines=images,
             value_name="gradient of the logit",
             title="Ink for the class (red) and against it (blue)",
         )
@@ -393,9 +373,11 @@ class ImageGridDisplay:
         """
         n_columns = max(1, min(n_columns, len(self.images)))
         shape = (max(1, math.ceil(len(self.images) / n_columns)), n_columns)
-        self.ax_: np.ndarray = make_axes(ax, shape, self._figure_size(shape))
+        is_signed = self.value_name is not None
+        size = choose_size(shape, self.titles, self.title, is_signed)
+        self.ax_: np.ndarray = make_axes(ax, shape, size)
         self.figure_: Figure = self.ax_[0, 0].figure
-        style = self._image_style() | (im_kw or {})
+        style = choose_style(self.images, is_signed) | (im_kw or {})
         self.im_: list[AxesImage] = []
         for cell in self.ax_.flat:
             cell.set_axis_off()
@@ -404,7 +386,7 @@ class ImageGridDisplay:
         ):
             self.im_.append(cell.imshow(image, **style))
             self._decorate(cell, number, title_kw or {})
-        if self.value_name is not None and self.im_:
+        if is_signed and self.im_:
             self.figure_.colorbar(
                 self.im_[0],
                 ax=self.ax_.ravel().tolist(),
@@ -415,25 +397,6 @@ class ImageGridDisplay:
         self._add_title(ax)
         return self
 
-    def _figure_size(self, shape):
-        n_rows, n_columns = shape
-        longest_title = max(map(len, self.titles or [""]), default=0)
-        width = max(1.3, 0.08 * longest_title)  # inches; a letter is about 0.08
-        height = 1.3 + (0.3 if self.titles else 0)
-        least_width = max(4.8, 0.11 * len(self.title or ""))
-        total_width = n_columns * width + (0.8 if self.value_name else 0)  # colour bar
-        return max(least_width, total_width), max(2.4, n_rows * height)
-
-    def _image_style(self):
-        if len(self.images) == 0:
-            return {}
-        if self.value_name is None:
-            low, high = np.min(self.images), np.max(self.images)
-            return {"cmap": "gray_r", "vmin": low, "vmax": high}
-        # Not the largest: a few extreme pixels would make all others pale.
-        limit = np.quantile(np.abs(self.images), 0.995)
-        return {"cmap": "RdBu_r", "vmin": -limit, "vmax": limit}
-
     def _decorate(self, cell, number, title_kw):
         if self.titles is not None:
             style: dict[str, Any] = {"fontsize": 9}
@@ -441,53 +404,10 @@ class ImageGridDisplay:
                 style["color"] = BLUE if self.is_correct[number] else VERMILION
             cell.set_title(self.titles[number], **style | title_kw)
         if self.outlines is not None:
-            outline = self.outlines[number]
-            low, high = np.min(outline), np.max(outline)
-            if low < high:
-                level = (low + high) / 2
-                cell.contour(outline, levels=[level], colors="black", linewidths=0.8)
+            draw_outline(cell, self.outlines[number])
 
     def _add_title(self, ax):
-        if self.title is None:
-            return
-        if ax is None:
+        if self.title is not None and ax is None:
             self.figure_.suptitle(self.title)
-        elif hasattr(ax, "set_title"):
+        elif self.title is not None and hasattr(ax, "set_title"):
             ax.set_title(self.title, pad=20)
-
-
-def _column(name, values, n_samples, n_images) -> list[Any]:
-    if values is None:
-        return [None] * len(range(n_samples)[:n_images])
-    if len(values) != n_samples:
-        raise ValueError(
-            f"{name} has {len(values)} entries for {n_samples} images; give one each."
-        )
-    return np.asarray(values)[:n_images].tolist()
-
-
-def _class_name(class_names, label):
-    return str(label) if class_names is None else str(class_names[label])
-
-
-def _image_title(class_names, label, prediction, probability):
-    words = []
-    if label is not None:
-        words.append(_class_name(class_names, label))
-    if prediction is not None and prediction != label:
-        words += ["taken for"] if words else []
-        words.append(_class_name(class_names, prediction))
-    if probability is not None:
-        words.append(f"({probability:.2f})")
-    return " ".join(words)
-
-
-def _mistakes_title(n_shown, n_mistakes, n_images):
-    if n_mistakes == 0:
-        return f"No mistakes in {n_images:,} images"
-    if n_shown == n_mistakes:
-        return f"Mistakes in {n_images:,} images: {n_mistakes:,}"
-    return (
-        f"Mistakes in {n_images:,} images: the most confident {n_shown:,} of "
-        f"{n_mistakes:,}"
-    )
