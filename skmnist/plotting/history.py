@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
     from skmnist.plotting._axes import AxesLike
 
-__all__ = ["HistoryDisplay"]
-
 # Okabe and Ito's, without the yellow, which is too pale for a line.
 PALETTE = (BLUE, VERMILION, "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 # Of the table of scikit-learn's ScoringMonitor; its other columns are scores.
@@ -83,7 +81,8 @@ class HistoryDisplay:
         *,
         name: str | None = None,
         ax: AxesLike | None = None,
-        **plot_kw: Any,
+        line_kw: dict[str, Any] | None = None,
+        best_kw: dict[str, Any] | None = None,
     ) -> Self:
         """Draw how a classifier was trained.
 
@@ -97,8 +96,10 @@ class HistoryDisplay:
             The name of the run in the legend.
         ax : Axes or two Axes, default=None
             Where to draw; see :meth:`plot`.
-        **plot_kw
-            Keyword arguments of :meth:`plot`.
+        line_kw : dict, default=None
+            Keyword arguments of :meth:`matplotlib.axes.Axes.plot` for the curves.
+        best_kw : dict, default=None
+            The same for the mark of the best epoch.
 
         Returns
         -------
@@ -112,7 +113,7 @@ class HistoryDisplay:
         """
         _, classifier = unwrap(estimator)
         history = _history(classifier)
-        return cls({name: history}).plot(ax, **plot_kw)
+        return cls({name: history}).plot(ax, line_kw=line_kw, best_kw=best_kw)
 
     @classmethod
     def from_history(
@@ -120,7 +121,8 @@ class HistoryDisplay:
         history: pd.DataFrame | Mapping[str, pd.DataFrame],
         *,
         ax: AxesLike | None = None,
-        **plot_kw: Any,
+        line_kw: dict[str, Any] | None = None,
+        best_kw: dict[str, Any] | None = None,
     ) -> Self:
         """Draw one history, or several over each other.
 
@@ -132,8 +134,10 @@ class HistoryDisplay:
             fit of a search.
         ax : Axes or two Axes, default=None
             Where to draw; see :meth:`plot`.
-        **plot_kw
-            Keyword arguments of :meth:`plot`.
+        line_kw : dict, default=None
+            Keyword arguments of :meth:`matplotlib.axes.Axes.plot` for the curves.
+        best_kw : dict, default=None
+            The same for the mark of the best epoch.
 
         Returns
         -------
@@ -150,7 +154,7 @@ class HistoryDisplay:
         )
         if "parent_task_id_path" in history:
             histories = _split_tasks(history)
-        return cls(histories).plot(ax, **plot_kw)
+        return cls(histories).plot(ax, line_kw=line_kw, best_kw=best_kw)
 
     def plot(
         self,

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from skmnist.plotting._axes import AxesLike
     from skmnist.plotting._titles import ClassNames
 
-__all__ = ["ImageGridDisplay"]
-
 
 class ImageGridDisplay:
     """A grid of images with a title each.
@@ -99,7 +97,9 @@ class ImageGridDisplay:
         image_shape: tuple[int, int] | None = None,
         title: str | None = None,
         ax: AxesLike | None = None,
-        **plot_kw: Any,
+        n_columns: int = 5,
+        im_kw: dict[str, Any] | None = None,
+        title_kw: dict[str, Any] | None = None,
     ) -> Self:
         """Draw images, with what they are and what they were taken for.
 
@@ -126,8 +126,12 @@ class ImageGridDisplay:
             The title of the whole.
         ax : Axes or sequence of Axes, default=None
             Where to draw; see :meth:`plot`.
-        **plot_kw
-            Keyword arguments of :meth:`plot`.
+        n_columns : int, default=5
+            The number of images in a row.
+        im_kw : dict, default=None
+            Keyword arguments of :meth:`matplotlib.axes.Axes.imshow`.
+        title_kw : dict, default=None
+            Keyword arguments of :meth:`matplotlib.axes.Axes.set_title`.
 
         Returns
         -------
@@ -151,7 +155,7 @@ class ImageGridDisplay:
         display = cls(
             stack[:n_images], titles=titles, is_correct=is_correct, title=title
         )
-        return display.plot(ax, **plot_kw)
+        return display.plot(ax, n_columns=n_columns, im_kw=im_kw, title_kw=title_kw)
 
     @classmethod
     def from_misclassified(
@@ -166,7 +170,9 @@ class ImageGridDisplay:
         n_images: int | None = 25,
         image_shape: tuple[int, int] | None = None,
         ax: AxesLike | None = None,
-        **plot_kw: Any,
+        n_columns: int = 5,
+        im_kw: dict[str, Any] | None = None,
+        title_kw: dict[str, Any] | None = None,
     ) -> Self:
         """Draw a classifier's mistakes, the most confident first.
 
@@ -191,8 +197,12 @@ class ImageGridDisplay:
             square images.
         ax : Axes or sequence of Axes, default=None
             Where to draw; see :meth:`plot`.
-        **plot_kw
-            Keyword arguments of :meth:`plot`.
+        n_columns : int, default=5
+            The number of images in a row.
+        im_kw : dict, default=None
+            Keyword arguments of :meth:`matplotlib.axes.Axes.imshow`.
+        title_kw : dict, default=None
+            Keyword arguments of :meth:`matplotlib.axes.Axes.set_title`.
 
         Returns
         -------
@@ -218,7 +228,9 @@ class ImageGridDisplay:
             n_images=None,
             title=title_mistakes(len(shown), len(mistakes), len(stack)),
             ax=ax,
-            **plot_kw,
+            n_columns=n_columns,
+            im_kw=im_kw,
+            title_kw=title_kw,
         )
 
     @classmethod
@@ -229,7 +241,9 @@ class ImageGridDisplay:
         n_images: int | None = 25,
         image_shape: tuple[int, int] | None = None,
         ax: AxesLike | None = None,
-        **plot_kw: Any,
+        n_columns: int = 5,
+        im_kw: dict[str, Any] | None = None,
+        title_kw: dict[str, Any] | None = None,
     ) -> Self:
         """Draw what the units of the first layer look for.
 
@@ -249,8 +263,12 @@ class ImageGridDisplay:
             The rows and columns of an image; needed where images are not square.
         ax : Axes or sequence of Axes, default=None
             Where to draw; see :meth:`plot`.
-        **plot_kw
-            Keyword arguments of :meth:`plot`.
+        n_columns : int, default=5
+            The number of images in a row.
+        im_kw : dict, default=None
+            Keyword arguments of :meth:`matplotlib.axes.Axes.imshow`.
+        title_kw : dict, default=None
+            Keyword arguments of :meth:`matplotlib.axes.Axes.set_title`.
 
         Returns
         -------
@@ -272,7 +290,7 @@ class ImageGridDisplay:
             value_name="weight",
             title="What the units of the first layer look for",
         )
-        return display.plot(ax, **plot_kw)
+        return display.plot(ax, n_columns=n_columns, im_kw=im_kw, title_kw=title_kw)
 
     @classmethod
     def from_saliency(
@@ -285,7 +303,9 @@ class ImageGridDisplay:
         n_images: int | None = 25,
         image_shape: tuple[int, int] | None = None,
         ax: AxesLike | None = None,
-        **plot_kw: Any,
+        n_columns: int = 5,
+        im_kw: dict[str, Any] | None = None,
+        title_kw: dict[str, Any] | None = None,
     ) -> Self:
         """Draw how the logit of a class depends on each pixel.
 
@@ -311,8 +331,12 @@ class ImageGridDisplay:
             square images.
         ax : Axes or sequence of Axes, default=None
             Where to draw; see :meth:`plot`.
-        **plot_kw
-            Keyword arguments of :meth:`plot`.
+        n_columns : int, default=5
+            The number of images in a row.
+        im_kw : dict, default=None
+            Keyword arguments of :meth:`matplotlib.axes.Axes.imshow`.
+        title_kw : dict, default=None
+            Keyword arguments of :meth:`matplotlib.axes.Axes.set_title`.
 
         Returns
         -------
@@ -342,7 +366,7 @@ class ImageGridDisplay:
             value_name="gradient of the logit",
             title="Ink for the class (red) and against it (blue)",
         )
-        return display.plot(ax, **plot_kw)
+        return display.plot(ax, n_columns=n_columns, im_kw=im_kw, title_kw=title_kw)
 
     def plot(
         self,
@@ -360,7 +384,7 @@ class ImageGridDisplay:
             Where to draw: axes for each image, or one that is divided. By default a
             new figure is made.
         n_columns : int, default=5
-            The number of images of a row.
+            The number of images in a row.
         im_kw : dict, default=None
             Keyword arguments of :meth:`matplotlib.axes.Axes.imshow`.
         title_kw : dict, default=None

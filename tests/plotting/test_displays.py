@@ -1,5 +1,6 @@
 """What both displays promise."""
 
+import inspect
 import subprocess
 import sys
 
@@ -38,3 +39,15 @@ def test_too_few_axes_are_refused(draw):
 
     with pytest.raises(ValueError, match="ax has 1 axes, but 2 are to be drawn"):
         draw(ax[:1])
+
+
+@pytest.mark.parametrize("display", [HistoryDisplay, ImageGridDisplay])
+def test_every_door_has_the_options_of_plot_and_their_defaults(display):
+    options = list(inspect.signature(display.plot).parameters.values())[2:]
+    doors = [getattr(display, name) for name in dir(display) if name.startswith("from")]
+
+    for door in doors:
+        parameters = list(inspect.signature(door).parameters.values())
+        *_, ax = parameters[: -len(options)]
+        assert ax.name == "ax"
+        assert parameters[-len(options) :] == options

@@ -144,13 +144,18 @@ def test_a_history_without_a_curve_is_refused(history, words):
         HistoryDisplay.from_history(history)
 
 
-def test_keyword_dictionaries_reach_matplotlib():
-    display = HistoryDisplay.from_history(
-        HISTORY, line_kw={"linewidth": 7}, best_kw={"marker": "o", "color": "k"}
+@pytest.mark.parametrize("door", ["from_estimator", "from_history"])
+def test_options_reach_matplotlib_from_every_door(door, model):
+    _, axes = plt.subplots(2)
+    source = {"from_estimator": model, "from_history": HISTORY}[door]
+
+    display = getattr(HistoryDisplay, door)(
+        source, ax=axes, line_kw={"linewidth": 7}, best_kw={"marker": "o"}
     )
 
-    assert display.lines_[None, "train_loss"].get_linewidth() == 7
-    assert [line.get_marker() for line in display.ax_[0].lines] == ["None", "None", "o"]
+    assert list(display.ax_) == list(axes)
+    assert {line.get_linewidth() for line in display.lines_.values()} == {7}
+    assert [line.get_marker() for line in axes[0].lines] == ["None", "None", "o"]
 
 
 def test_a_display_draws_on_two_axes_or_divides_one():

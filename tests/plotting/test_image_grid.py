@@ -263,13 +263,27 @@ def test_a_grid_draws_on_given_axes_or_divides_one():
     assert axes[3].get_title() == "All"
 
 
-def test_keywords_reach_the_images_and_titles():
-    display = ImageGridDisplay.from_images(
-        IMAGES, [1, 2, 3], im_kw={"cmap": "magma"}, title_kw={"fontsize": 3}
+@pytest.mark.parametrize(
+    ("door", "names"),
+    [
+        ("from_images", ["X", "y"]),
+        ("from_misclassified", ["model", "X", "y"]),
+        ("from_hidden_units", ["model"]),
+        ("from_saliency", ["model", "X"]),
+    ],
+)
+def test_options_reach_matplotlib_from_every_door(door, names, model, digits):
+    arguments = dict(zip(["model", "X", "y"], [model, *digits], strict=True))
+    _, axes = plt.subplots(1, 2)
+    kwargs = {"im_kw": {"cmap": "magma"}, "title_kw": {"fontsize": 3}}
+
+    display = getattr(ImageGridDisplay, door)(
+        *map(arguments.get, names), n_images=2, ax=axes, n_columns=1, **kwargs
     )
 
-    assert display.im_[0].get_cmap().name == "magma"
-    assert display.ax_[0, 0].title.get_fontsize() == 3
+    assert display.ax_.tolist() == [[ax] for ax in axes]
+    assert [im.get_cmap().name for im in display.im_] == ["magma"] * 2
+    assert [ax.title.get_fontsize() for ax in axes] == [3, 3]
 
 
 def test_titles_are_not_cut_off(model, digits):
