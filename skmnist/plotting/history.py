@@ -46,8 +46,8 @@ class HistoryDisplay:
 
     Parameters
     ----------
-    histories : dict of str to DataFrame
-        The history of each run by its name, a row an epoch: `epoch` and columns that
+    histories : mapping of str or None to DataFrame
+        The history of each run by its name, a row per epoch: `epoch` and columns that
         begin with `train_` or `valid_`, such as `train_loss`. The name of a single run
         may be None.
 
@@ -71,7 +71,7 @@ class HistoryDisplay:
     ['Loss', 'Accuracy']
     """
 
-    def __init__(self, histories: Mapping[Any, pd.DataFrame]):
+    def __init__(self, histories: Mapping[str | None, pd.DataFrame]):
         self.histories = histories
 
     @classmethod
@@ -128,8 +128,8 @@ class HistoryDisplay:
 
         Parameters
         ----------
-        history : DataFrame or dict of str to DataFrame
-            What `history_` of a classifier gives, or several of them by name; or the
+        history : DataFrame or mapping of str to DataFrame
+            The `history_` of a classifier, or several of them by name; or the
             table of a :class:`sklearn.callback.ScoringMonitor`, with a curve for each
             fit of a search.
         ax : Axes or two Axes, default=None
@@ -149,11 +149,7 @@ class HistoryDisplay:
         ValueError
             If a history has no column to draw.
         """
-        histories: Mapping[Any, pd.DataFrame] = (
-            history if isinstance(history, Mapping) else {None: history}
-        )
-        if "parent_task_id_path" in history:
-            histories = _split_tasks(history)
+        histories = _name_histories(history)
         return cls(histories).plot(ax, line_kw=line_kw, best_kw=best_kw)
 
     def plot(
@@ -257,6 +253,12 @@ def _history(classifier):
     if classifier.early_stopping:
         history["valid_accuracy"] = classifier.validation_scores_
     return history
+
+
+def _name_histories(history) -> Mapping[str | None, pd.DataFrame]:
+    if "parent_task_id_path" in history:
+        return _split_tasks(history)
+    return dict(history) if isinstance(history, Mapping) else {None: history}
 
 
 def _drawable_metrics(histories):
