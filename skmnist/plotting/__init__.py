@@ -1,4 +1,4 @@
-"""Pictures: how training went, and images with what a classifier makes of them."""
+"""Displays: training curves, and images with labels, predictions and weights."""
 
 from skmnist.plotting.history import HistoryDisplay
 from skmnist.plotting.image_grid import ImageGridDisplay

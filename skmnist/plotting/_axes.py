@@ -61,7 +61,7 @@ def make_axes(
     axes = np.asarray(ax, dtype=object)
     if axes.size < math.prod(shape):
         raise ValueError(
-            f"ax has {axes.size} axes, but {math.prod(shape)} are to be drawn; give so "
+            f"ax has {axes.size} axes, but {math.prod(shape)} are to be drawn; give as "
             "many, or one to divide."
         )
     return axes.ravel()[: math.prod(shape)].reshape(shape)

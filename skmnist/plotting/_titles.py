@@ -42,7 +42,7 @@ def title_images(
     Returns
     -------
     titles : list of str or None
-        The titles, such as "1 taken for 2 (0.75)"; None where there is nothing to say.
+        The titles, such as "1 predicted as 2 (0.75)"; None where all are empty.
     is_correct : ndarray of bool or None
         None where labels or predictions are missing.
 
@@ -125,7 +125,7 @@ def _title_image(label, prediction, probability, class_names):
     if label is not None:
         words.append(name_class(label, class_names))
     if prediction is not None and prediction != label:
-        words += ["taken for"] if words else []
+        words += ["predicted as"] if words else []
         words.append(name_class(prediction, class_names))
     if probability is not None:
         words.append(f"({probability:.2f})")

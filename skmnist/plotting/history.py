@@ -1,4 +1,4 @@
-"""HistoryDisplay: how training went."""
+"""HistoryDisplay: the training curves of a classifier."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class HistoryDisplay:
         line_kw: dict[str, Any] | None = None,
         best_kw: dict[str, Any] | None = None,
     ) -> Self:
-        """Draw how a classifier was trained.
+        """Draw the training curves of a classifier.
 
         Parameters
         ----------
@@ -99,7 +99,8 @@ class HistoryDisplay:
         line_kw : dict, default=None
             Keyword arguments of :meth:`matplotlib.axes.Axes.plot` for the curves.
         best_kw : dict, default=None
-            The same for the mark of the best epoch.
+            Keyword arguments of :meth:`matplotlib.axes.Axes.plot` for the mark of the
+            best epoch.
 
         Returns
         -------
@@ -129,15 +130,16 @@ class HistoryDisplay:
         Parameters
         ----------
         history : DataFrame or mapping of str to DataFrame
-            The `history_` of a classifier, or several of them by name; or the
-            table of a :class:`sklearn.callback.ScoringMonitor`, with a curve for each
-            fit of a search.
+            The `history_` of a classifier, or several of them by name; or the table of
+            a :class:`sklearn.callback.ScoringMonitor`, with a curve for each fit of a
+            search.
         ax : Axes or two Axes, default=None
             Where to draw; see :meth:`plot`.
         line_kw : dict, default=None
             Keyword arguments of :meth:`matplotlib.axes.Axes.plot` for the curves.
         best_kw : dict, default=None
-            The same for the mark of the best epoch.
+            Keyword arguments of :meth:`matplotlib.axes.Axes.plot` for the mark of the
+            best epoch.
 
         Returns
         -------
@@ -169,7 +171,8 @@ class HistoryDisplay:
         line_kw : dict, default=None
             Keyword arguments of :meth:`matplotlib.axes.Axes.plot` for the curves.
         best_kw : dict, default=None
-            The same for the mark of the best epoch.
+            Keyword arguments of :meth:`matplotlib.axes.Axes.plot` for the mark of the
+            best epoch.
 
         Returns
         -------
@@ -214,7 +217,7 @@ class HistoryDisplay:
 
         names = list(self.histories)
         is_one = len(names) == 1
-        # Runs are told apart by colour, parts by style: each is explained once.
+        # Colour distinguishes runs, style parts: the legend explains each once.
         grey = {} if is_one else {"color": "0.4"}
         styles = {} if is_one else {name: run_styles[name]["valid"] for name in names}
         columns = {column for _, column in self.lines_}

@@ -1,4 +1,4 @@
-"""ImageGridDisplay: images with what a classifier makes of them."""
+"""ImageGridDisplay: images with labels, predictions, weights or gradients."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ class ImageGridDisplay:
     titles : sequence of str, default=None
         The title of each image.
     is_correct : sequence of bool, default=None
-        Colours the title of each image as right or wrong.
+        Whether each prediction is correct, which the colour of its title shows.
     outlines : ndarray of shape (n_images, rows, columns), default=None
-        Images of which the outlines are drawn over the others.
+        Images whose outlines are drawn over `images`.
     value_name : str, default=None
         What signed values are, such as "weight": they get two colours and a colour
         bar. By default the images are drawn in shades of grey, ink in black.
     title : str, default=None
-        The title of the whole.
+        The title of the figure.
 
     Attributes
     ----------
@@ -101,7 +101,7 @@ class ImageGridDisplay:
         im_kw: dict[str, Any] | None = None,
         title_kw: dict[str, Any] | None = None,
     ) -> Self:
-        """Draw images, with what they are and what they were taken for.
+        """Draw images with their labels and predictions.
 
         Parameters
         ----------
@@ -109,21 +109,21 @@ class ImageGridDisplay:
                 or (n_samples, rows, columns, 1)
             The images.
         labels : array-like of shape (n_samples,), default=None
-            What they are.
+            The true labels.
         class_names : sequence or dict of str, default=None
             The name of a label: `class_names[label]`. By default the label itself.
         predictions : array-like of shape (n_samples,), default=None
-            What they were taken for.
+            The predicted labels.
         probabilities : array-like of shape (n_samples,) or (n_samples, n_classes), \
                 default=None
-            The probability of each prediction; of several the largest is taken.
+            The probability of each prediction; the largest where there are several.
         n_images : int, default=25
-            Draw so many, the first ones; None draws all.
+            The number of images to draw, the first ones; None draws all.
         image_shape : tuple of int, default=None
-            The rows and columns of an image; needed where rows of pixels are not of
-            square images.
+            The rows and columns of an image. By default those of the stack; rows of
+            pixels are assumed to be square images.
         title : str, default=None
-            The title of the whole.
+            The title of the figure.
         ax : Axes or sequence of Axes, default=None
             Where to draw; see :meth:`plot`.
         n_columns : int, default=5
@@ -183,18 +183,18 @@ class ImageGridDisplay:
         X : array-like
             The images, as the classifier takes them.
         y : array-like of shape (n_samples,)
-            Their labels.
+            The true labels.
         true : label, default=None
-            Draw only images of this label.
+            Draw only images whose true label this is.
         predicted : label, default=None
-            Draw only images that were taken for this label.
+            Draw only images predicted as this label.
         class_names : sequence or dict of str, default=None
             The name of a label: `class_names[label]`. By default the label itself.
         n_images : int, default=25
-            Draw at most so many; None draws all.
+            The largest number of images to draw; None draws all.
         image_shape : tuple of int, default=None
-            The rows and columns of an image; needed where rows of pixels are not of
-            square images.
+            The rows and columns of an image. By default those of the stack; rows of
+            pixels are assumed to be square images.
         ax : Axes or sequence of Axes, default=None
             Where to draw; see :meth:`plot`.
         n_columns : int, default=5
@@ -258,9 +258,9 @@ class ImageGridDisplay:
             :class:`sklearn.neural_network.MLPClassifier` or linear model, or a Pipeline
             or search that ends in one.
         n_images : int, default=25
-            Draw at most so many units; None draws all.
+            The largest number of units to draw; None draws all.
         image_shape : tuple of int, default=None
-            The rows and columns of an image; needed where images are not square.
+            The rows and columns of an image. By default it is assumed to be square.
         ax : Axes or sequence of Axes, default=None
             Where to draw; see :meth:`plot`.
         n_columns : int, default=5
@@ -325,10 +325,10 @@ class ImageGridDisplay:
         class_names : sequence or dict of str, default=None
             The name of a label: `class_names[label]`. By default the label itself.
         n_images : int, default=25
-            Draw so many, the first ones; None draws all.
+            The number of images to draw, the first ones; None draws all.
         image_shape : tuple of int, default=None
-            The rows and columns of an image; needed where rows of pixels are not of
-            square images.
+            The rows and columns of an image. By default those of the stack; rows of
+            pixels are assumed to be square images.
         ax : Axes or sequence of Axes, default=None
             Where to draw; see :meth:`plot`.
         n_columns : int, default=5

@@ -40,7 +40,7 @@ def test_right_and_wrong_differ_in_words_and_colours():
         IMAGES, [0, 1, 2], predictions=[0, 2, 2], probabilities=[0.5, 0.75, 1]
     )
 
-    assert titles_of(display) == ["0 (0.50)", "1 taken for 2 (0.75)", "2 (1.00)"]
+    assert titles_of(display) == ["0 (0.50)", "1 predicted as 2 (0.75)", "2 (1.00)"]
     colors = [ax.title.get_color() for ax in display.ax_.flat]
     assert all(map(same_color, colors, [RIGHT, WRONG, RIGHT]))
 
@@ -64,7 +64,7 @@ def test_classes_can_have_names(names):
         IMAGES[:2], np.array([0, 1]), predictions=[0, 0], class_names=names
     )
 
-    assert titles_of(display) == ["cat", "dog taken for cat"]
+    assert titles_of(display) == ["cat", "dog predicted as cat"]
 
 
 def test_only_the_first_images_are_drawn():
@@ -91,7 +91,9 @@ def test_mistakes_are_drawn_the_most_confident_first(model, digits):
         display.im_, titles_of(display), mistakes.itertuples(), strict=False
     ):
         np.testing.assert_array_equal(im.get_array(), X[row[1]].reshape(8, 8))
-        assert title == f"{row.true} taken for {row.predicted} ({row.probability:.2f})"
+        assert (
+            title == f"{row.true} predicted as {row.predicted} ({row.probability:.2f})"
+        )
     assert f"the most confident 4 of {len(mistakes)}" in display.figure_.get_suptitle()
 
 
@@ -104,7 +106,7 @@ def test_mistakes_of_one_kind_can_be_drawn(model, digits):
     display = ImageGridDisplay.from_misclassified(model, X, y, n_images=None, **kind)
 
     titles = [title for title in titles_of(display) if title]
-    words = f"{kind['true']} taken for {kind['predicted']}"
+    words = f"{kind['true']} predicted as {kind['predicted']}"
     assert len(titles) == n_mistakes < len(mistakes)
     assert all(title.startswith(words) for title in titles)
 
