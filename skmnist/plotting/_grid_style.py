@@ -1,4 +1,4 @@
-"""What a grid of images looks like: its size, its colours, its outlines."""
+"""How a grid of images looks: its size, its colours, its outlines."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.image import AxesImage
 
 
 def choose_size(
@@ -82,3 +83,20 @@ def draw_outline(ax: Axes, image: np.ndarray) -> None:
     if low < high:
         level = (low + high) / 2
         ax.contour(image, levels=[level], colors="black", linewidths=0.8)
+
+
+def draw_color_bar(axes: np.ndarray, image: AxesImage, label: str) -> None:
+    """Draw one colour bar for all images of a grid.
+
+    Parameters
+    ----------
+    axes : ndarray of Axes
+        The axes of all images, which make room for the bar.
+    image : AxesImage
+        One of the images, which all have the same scale of colours.
+    label : str
+        What the values are.
+    """
+    axes.flat[0].figure.colorbar(
+        image, ax=axes.ravel().tolist(), label=label, extend="both", aspect=30
+    )

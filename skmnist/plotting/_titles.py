@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 def title_images(
     n_samples: int,
     n_images: int | None,
-    *,
     labels: ArrayLike | None,
     predictions: ArrayLike | None,
     probabilities: ArrayLike | None,

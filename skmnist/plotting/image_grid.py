@@ -13,7 +13,12 @@ from sklearn.utils.validation import check_is_fitted
 from skmnist._images import stack_images
 from skmnist.inspection import misclassified, unwrap, weight_matrices
 from skmnist.plotting._axes import BLUE, VERMILION, make_axes
-from skmnist.plotting._grid_style import choose_size, choose_style, draw_outline
+from skmnist.plotting._grid_style import (
+    choose_size,
+    choose_style,
+    draw_color_bar,
+    draw_outline,
+)
 from skmnist.plotting._saliency import compute_saliency
 from skmnist.plotting._titles import name_class, title_images, title_mistakes
 
@@ -145,12 +150,7 @@ class ImageGridDisplay:
         """
         stack = stack_images(images, image_shape)
         titles, is_correct = title_images(
-            len(stack),
-            n_images,
-            labels=labels,
-            predictions=predictions,
-            probabilities=probabilities,
-            class_names=class_names,
+            len(stack), n_images, labels, predictions, probabilities, class_names
         )
         display = cls(
             stack[:n_images], titles=titles, is_correct=is_correct, title=title
@@ -405,19 +405,12 @@ class ImageGridDisplay:
         self.im_: list[AxesImage] = []
         for cell in self.ax_.flat:
             cell.set_axis_off()
-        for number, (cell, image) in enumerate(
-            zip(self.ax_.flat, self.images, strict=False)
-        ):
+        for number, image in enumerate(self.images):
+            cell = self.ax_.flat[number]
             self.im_.append(cell.imshow(image, **style))
             self._decorate(cell, number, title_kw or {})
-        if is_signed and self.im_:
-            self.figure_.colorbar(
-                self.im_[0],
-                ax=self.ax_.ravel().tolist(),
-                label=self.value_name,
-                extend="both",
-                aspect=30,
-            )
+        if self.value_name is not None and self.im_:
+            draw_color_bar(self.ax_, self.im_[0], self.value_name)
         self._add_title(ax)
         return self
 
