@@ -51,7 +51,8 @@ def compute_saliency(
     TypeError
         If the classifier is not an :class:`skmnist.MNISTMLPClassifier`.
     ValueError
-        If `target` is not one of the labels, or the shape of an image cannot be told.
+        If `target` is not one of the labels, or the shape of an image cannot be
+        inferred.
     """
     transformers, classifier = unwrap(estimator)
     check_is_fitted(classifier)

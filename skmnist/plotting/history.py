@@ -109,8 +109,12 @@ class HistoryDisplay:
 
         Raises
         ------
+        NotFittedError
+            If the classifier is not fitted.
         TypeError
             If the classifier has no history.
+        ValueError
+            If there are too few axes.
         """
         _, classifier = unwrap(estimator)
         history = _history(classifier)
@@ -149,7 +153,8 @@ class HistoryDisplay:
         Raises
         ------
         ValueError
-            If a history has no column to draw.
+            If there is no history, if one has no `epoch` or no column to draw, or if
+            there are too few axes.
         """
         histories = _name_histories(history)
         return cls(histories).plot(ax, line_kw=line_kw, best_kw=best_kw)
@@ -178,6 +183,12 @@ class HistoryDisplay:
         -------
         display : HistoryDisplay
             This display.
+
+        Raises
+        ------
+        ValueError
+            If there is no history, if one has no `epoch` or no column to draw, or if
+            there are too few axes.
         """
         metrics = _drawable_metrics(self.histories)
         size = (6.4, 2.6 * len(metrics) + 0.4)

@@ -146,7 +146,8 @@ class ImageGridDisplay:
         Raises
         ------
         ValueError
-            If the shape of an image cannot be told, or the lengths differ.
+            If the shape of an image cannot be inferred, if the lengths differ, or if
+            there are too few axes.
         """
         stack = stack_images(images, image_shape)
         titles, is_correct = title_images(
@@ -211,10 +212,14 @@ class ImageGridDisplay:
 
         Raises
         ------
+        NotFittedError
+            If the classifier is not fitted.
         TypeError
             If the classifier has no `predict_proba`.
         ValueError
-            If `true`, `predicted` or `y` are labels that the classifier does not know.
+            If `true`, `predicted` or `y` are labels that the classifier does not know,
+            if the shape of an image cannot be inferred, if the lengths of `X` and `y`
+            differ, or if there are too few axes.
         """
         stack = stack_images(X, image_shape)
         mistakes = misclassified(estimator, X, y, true=true, predicted=predicted)
@@ -277,8 +282,12 @@ class ImageGridDisplay:
 
         Raises
         ------
+        NotFittedError
+            If the classifier is not fitted.
         TypeError
             If the classifier has no weights that can be read.
+        ValueError
+            If the shape of an image cannot be inferred, or if there are too few axes.
         """
         _, classifier = unwrap(estimator)
         check_is_fitted(classifier)
@@ -345,10 +354,13 @@ class ImageGridDisplay:
 
         Raises
         ------
+        NotFittedError
+            If the classifier is not fitted.
         TypeError
             If the classifier is not an :class:`MNISTMLPClassifier`.
         ValueError
-            If `target` is not one of the labels.
+            If `target` is not one of the labels, if the shape of an image cannot be
+            inferred, or if there are too few axes.
 
         References
         ----------
@@ -394,6 +406,11 @@ class ImageGridDisplay:
         -------
         display : ImageGridDisplay
             This display.
+
+        Raises
+        ------
+        ValueError
+            If there are too few axes.
         """
         n_columns = max(1, min(n_columns, len(self.images)))
         shape = (max(1, math.ceil(len(self.images) / n_columns)), n_columns)

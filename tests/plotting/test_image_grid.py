@@ -169,9 +169,13 @@ def test_hidden_units_of_images_that_are_not_square_need_their_shape(digits):
     assert display.im_[0].get_array().shape == (7, 8)
 
 
-def test_a_model_that_is_not_fitted_has_no_units():
+@pytest.mark.parametrize(
+    ("door", "n_arguments"),
+    [("from_misclassified", 2), ("from_hidden_units", 0), ("from_saliency", 1)],
+)
+def test_a_model_that_is_not_fitted_is_refused(door, n_arguments, digits):
     with pytest.raises(NotFittedError):
-        ImageGridDisplay.from_hidden_units(MNISTMLPClassifier())
+        getattr(ImageGridDisplay, door)(MNISTMLPClassifier(), *digits[:n_arguments])
 
 
 @pytest.mark.parametrize("activation", ["tanh", "gelu", "relu"])
