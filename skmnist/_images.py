@@ -67,7 +67,7 @@ def stack_images(
         The images.
     image_shape : tuple of int, default=None
         The rows and columns of an image. By default those that `X` has; rows of pixels
-        are taken for square images.
+        are assumed to be square images.
 
     Returns
     -------
