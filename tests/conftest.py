@@ -89,6 +89,15 @@ def two_threads():
 
 
 @pytest.fixture
+def precision():
+    """Return torch's own call that sets the precision, and undo it in the end."""
+    import torch
+
+    yield torch.set_float32_matmul_precision
+    torch.set_float32_matmul_precision("highest")
+
+
+@pytest.fixture
 def with_ctrl_c():
     """Let the signal through, which a process in the background may ignore."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -43,13 +43,6 @@ def test_products_are_the_same_on_two_threads(units, two_threads):
     torch.testing.assert_close(ours, expected)
 
 
-@pytest.fixture
-def precision():
-    """Return torch's own call that sets the precision, and undo it in the end."""
-    yield torch.set_float32_matmul_precision
-    torch.set_float32_matmul_precision("highest")
-
-
 @pytest.mark.parametrize(
     ("wish", "has_bfloat16", "dtype", "expected"),
     [
