@@ -249,6 +249,43 @@ def test_a_callback_of_scikit_learns_can_stop_the_training(digits):
 
 
 @needs_callbacks
+@pytest.mark.parametrize("epoch", [1, 3])
+@pytest.mark.parametrize(
+    "moment", ["on_epoch_begin", "on_batch_begin", "on_batch_end", "on_grad_computed"]
+)
+def test_a_stop_within_an_epoch_leaves_no_task_open(digits, moment, epoch):
+    noter = NoteTasks()
+    model = small(max_epochs=9, callbacks=[StopAt(moment, epoch)])
+
+    model.set_callbacks(noter).fit(*digits)
+
+    assert model.n_iter_ == epoch - 1
+    assert_no_task_is_open(noter.tasks)
+
+
+@needs_callbacks
+@pytest.mark.usefixtures("with_ctrl_c")
+def test_ctrl_c_leaves_no_task_open(digits):
+    noter = NoteTasks()
+    model = small(max_epochs=9, callbacks=[PressCtrlC(2)]).set_callbacks(noter)
+
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(*digits)
+
+    assert_no_task_is_open(noter.tasks)
+
+
+def assert_no_task_is_open(tasks):
+    begun, ended = (
+        [task.removeprefix(verb) for task in tasks if task.startswith(verb)]
+        for verb in ("begin ", "end ")
+    )
+    assert begun[0] == ended[-1] == "fit 0"
+    assert begun[1:] == ended[:-1]
+    assert tasks[-1] == "teardown"
+
+
+@needs_callbacks
 def test_callbacks_do_not_keep_the_data_alive(digits):
     from sklearn import callback
 
