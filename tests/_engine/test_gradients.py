@@ -3,10 +3,14 @@
 import numpy as np
 import pytest
 import torch
+from numpy.testing import assert_allclose
+from sklearn.metrics import log_loss
 
+from listeners import OnTrainBegin
 from skmnist._engine import gradients, network
 from skmnist._engine.activations import ACTIVATIONS
 from skmnist._engine.network import MLP
+from small_models import small
 
 compute_gradients = torch.no_grad()(gradients.compute_gradients)
 
@@ -108,3 +112,26 @@ def test_products_of_bfloat16_give_nearly_the_same_gradients(monkeypatch, sizes)
     for parameter, gradient in zip(module.parameters(), exact, strict=True):
         difference = (parameter.grad - gradient).norm() / gradient.norm()
         assert 0 < difference < 0.01
+
+
+def listen(net):
+    """Have a net train and validate by autograd and skorch's steps."""
+    net.module_.register_forward_hook(lambda *_: None)
+
+
+@pytest.mark.parametrize("weight", [None, np.tile([3.0, 1.0], 50)], ids=str)
+@pytest.mark.parametrize(
+    "callbacks", [[], [OnTrainBegin(listen)]], ids=["by hand", "by skorch"]
+)
+def test_the_validation_loss_is_scikit_learns_log_loss(
+    monkeypatch, digits, weight, callbacks
+):
+    monkeypatch.setattr("skmnist._engine.net.EVALUATION_BATCH_SIZE", 30)
+    X, y = digits[0].astype(np.float64), digits[1]
+    valid = {"X_val": X[:100], "y_val": y[:100], "sample_weight_val": weight}
+
+    model = small(callbacks=callbacks).fit(X[100:], y[100:], **valid)
+
+    probabilities = model.predict_proba(X[:100])
+    expected = log_loss(y[:100], probabilities, sample_weight=weight, labels=range(10))
+    assert_allclose(model.history_["valid_loss"].iloc[-1], expected, rtol=1e-12)
