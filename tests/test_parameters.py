@@ -1,10 +1,15 @@
 """What each parameter may be."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
 from sklearn.base import clone
 
+from skmnist import _parameters
+from skmnist._engine import activations, optimizer
 from small_models import small
 
 
@@ -123,3 +128,19 @@ def test_warm_start_knows_a_network_by_its_sizes(digits):
     classifier.set_params(hidden_layer_sizes=(16,), dropout=np.float64(0.5))
 
     assert classifier.fit(*digits).n_iter_ == 4
+
+
+def test_the_names_are_those_that_the_engine_knows():
+    assert tuple(activations.ACTIVATIONS) == _parameters.ACTIVATIONS
+    assert tuple(optimizer.OPTIMIZERS) == _parameters.OPTIMIZERS
+
+
+def test_reading_the_rules_loads_no_heavy_package():
+    code = """
+import sys
+import skmnist._parameters
+print(sorted({"torch", "skorch", "sklearn", "scipy", "pandas"} & set(sys.modules)))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+
+    assert done.stdout.strip() == "[]", done.stderr
