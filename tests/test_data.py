@@ -10,7 +10,7 @@ from skorch.dataset import ValidSplit
 
 from listeners import HeldOut
 from skmnist import MNISTMLPClassifier, evaluate
-from skmnist._data import split_rows
+from skmnist._data import LabelledImages, split_rows
 from small_models import PIXELS, WORDS, deterministic, small
 
 
@@ -83,6 +83,31 @@ def test_one_class_is_always_predicted(digits):
 def test_what_are_no_labels_is_refused(y, words):
     with pytest.raises(ValueError, match=words):
         MNISTMLPClassifier().fit(PIXELS, y)
+
+
+RARE = np.array([0] * 60 + [1] * 39 + [2])
+COMMON = np.random.default_rng(0).integers(3, size=100)
+
+
+@pytest.mark.parametrize(
+    ("codes", "is_stratified"), [(COMMON, True), (RARE, False)], ids=["common", "rare"]
+)
+@pytest.mark.parametrize("cv", [0.2, 0.25, 1 / 3, 2, 5])
+def test_rows_are_those_of_skorchs_own_split(codes, is_stratified, cv):
+    seed = 7 if isinstance(cv, float) else None  # skorch wants it where it plays a part
+    skorchs = ValidSplit(cv, stratified=is_stratified, random_state=seed)
+    expected = [subset.indices for subset in skorchs(codes, codes)]
+
+    for rows, expected_rows in zip(split_rows(cv, codes, 7), expected, strict=True):
+        assert_array_equal(rows, expected_rows)
+
+
+def test_a_part_with_fewer_rows_than_classes_is_split_as_skorch_splits_plainly():
+    codes = np.repeat(np.arange(10), 2)
+    skorchs = ValidSplit(0.2, random_state=0)(codes, codes)
+
+    for rows, subset in zip(split_rows(0.2, codes, 0), skorchs, strict=True):
+        assert_array_equal(rows, subset.indices)
 
 
 def test_a_fraction_is_drawn_at_random_and_stratified():
@@ -203,6 +228,38 @@ def test_rows_of_weight_zero_leave_no_trace(digits):
     assert_array_equal(weighted.predict_proba(X), dropped.predict_proba(X))
 
 
+def test_normalized_weights_have_mean_one_over_their_rows():
+    weight = np.array([1.0, 2.0, 3.0, 100.0], dtype=np.float32)
+    before = weight.copy()
+    data = LabelledImages(PIXELS[:4], np.zeros(4, int), weight, rows=np.arange(3))
+
+    normalized = data.normalized()
+
+    assert normalized.weight[data.rows].mean() == 1
+    assert_array_equal(normalized.weight, before / 2)
+    assert_array_equal(weight, before)
+    assert normalized.weight.dtype == np.float32
+
+
+def test_images_without_weights_stay_without():
+    data = LabelledImages(PIXELS[:4], np.zeros(4, int), None, rows=np.arange(3))
+
+    assert data.normalized().weight is None
+
+
+def test_training_and_validation_rows_are_weighed_apart(digits):
+    X, y = digits[0].astype(np.float64), digits[1]
+    is_valid = np.arange(len(X)) >= 400
+    model = small(validation_split=PredefinedSplit(np.where(is_valid, 0, -1)))
+
+    weighted = clone(model).fit(X, y, sample_weight=np.where(is_valid, 1e-3, 5.0))
+    plain = clone(model).fit(X, y)
+
+    columns = ["train_loss", "train_accuracy", "valid_loss", "valid_accuracy"]
+    assert_allclose(weighted.history_[columns], plain.history_[columns], rtol=1e-9)
+    assert_allclose(weighted.predict_proba(X), plain.predict_proba(X), rtol=1e-9)
+
+
 @pytest.mark.parametrize("scale", [1e-60, 3.0, 1e60])
 def test_the_size_of_all_weights_means_nothing(digits, scale):
     X, y = digits[0].astype(np.float64), digits[1]
@@ -283,12 +340,22 @@ def test_a_class_weight_for_a_label_that_is_not_there_is_an_error(digits):
         small(class_weight={"sevn": 2.0}).fit(digits[0], WORDS[digits[1]])
 
 
-def test_fit_does_not_change_the_data(digits):
-    X, y = digits
-    weight = np.linspace(1, 2, len(X))
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("class_weight", [None, "balanced", {3: 2.0}], ids=str)
+def test_fit_does_not_change_the_data(digits, dtype, class_weight):
+    X, y = digits[0].astype(dtype), digits[1]
+    weight = np.linspace(1, 2, len(X), dtype=dtype)
     copies = X.copy(), y.copy(), weight.copy()
 
-    small().fit(X, y, sample_weight=weight)
+    small(class_weight=class_weight).fit(X, y, sample_weight=weight)
 
     for array, before in zip((X, y, weight), copies, strict=True):
         assert_array_equal(array, before)
+
+
+def test_validating_and_predicting_do_not_change_the_images(digits):
+    X, y = digits[0][:480].copy(), digits[1][:480]  # whole tiles, which nobody copies
+
+    small(activation="identity").fit(X, y, X_val=X, y_val=y).predict_proba(X)
+
+    assert_array_equal(X, digits[0][:480])

@@ -5,12 +5,14 @@ import warnings
 import weakref
 
 import numpy as np
+import pytest
 import torch
 from numpy.testing import assert_array_equal
 from skorch.callbacks import Callback
 from torch.utils.data import Subset
 
-from skmnist._engine.batches import Batches, ImageDataset, as_tensor
+from skmnist._data import LabelledImages
+from skmnist._engine.batches import Batches, ImageDataset, as_tensor, make_subsets
 from small_models import fit
 
 
@@ -48,6 +50,21 @@ def test_a_read_only_array_is_shared_without_a_warning():
 
     assert tensor.data_ptr() == array.ctypes.data
     assert not array.flags.writeable
+
+
+def test_parts_share_their_images_and_weigh_one_on_average_each():
+    X, codes = np.zeros((10, 4), dtype=np.float32), np.arange(10)
+    data = LabelledImages(X, codes, np.arange(1.0, 11.0), rows=np.arange(10))
+    parts = data._replace(rows=np.arange(7)), data._replace(rows=np.arange(7, 10))
+
+    subsets = make_subsets(*parts, None, device=torch.device("cpu"))
+
+    assert subsets.pop() is None
+    for subset, part in zip(subsets, parts, strict=True):
+        assert subset.dataset.X.data_ptr() == X.ctypes.data
+        assert_array_equal(subset.indices, part.rows)
+        assert float(subset.dataset.sample_weight[part.rows].mean()) == pytest.approx(1)
+    assert_array_equal(data.weight, np.arange(1.0, 11.0))
 
 
 def test_training_copies_neither_images_nor_their_split(digits):
