@@ -84,7 +84,7 @@ def test_upstream_has_the_name(name):
         pytest.skip(f"unavailable here: {name}, new in torch {floor}")
     owner, _, attribute = name.rpartition(".")
 
-    assert hasattr(OWNERS[owner], attribute), f"{name} is gone; look into internals.py"
+    assert hasattr(OWNERS[owner], attribute), f"{name} is gone: see who uses it"
 
 
 def test_every_name_that_is_looked_up_is_looked_for_here():
