@@ -4,6 +4,7 @@ import contextlib
 import ctypes
 import gc
 import os
+import signal
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -85,6 +86,23 @@ def two_threads():
     torch.set_num_threads(2)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture
+def precision():
+    """Return torch's own call that sets the precision, and undo it in the end."""
+    import torch
+
+    yield torch.set_float32_matmul_precision
+    torch.set_float32_matmul_precision("highest")
+
+
+@pytest.fixture
+def with_ctrl_c():
+    """Let the signal through, which a process in the background may ignore."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture

@@ -1,10 +1,8 @@
 """Searches on more than one core, and on a cluster of dask workers."""
 
-import io
 import os
 import pickle
 import signal
-import subprocess
 import sys
 
 import joblib
@@ -185,70 +183,3 @@ def test_the_threads_of_all_workers_fit_on_the_cores(digits, client, backend):
 
     threads = dict(zip(scores["test_process"], scores["test_threads"], strict=True))
     assert sum(threads.values()) <= joblib.cpu_count()
-
-
-THREADS = """
-import threading, joblib, numpy as np, torch
-from skorch.callbacks import Callback
-from skmnist import MNISTMLPClassifier
-
-together = threading.Barrier(2)
-seen = []
-
-class Note(Callback):
-    def on_epoch_end(self, net, **kwargs):
-        together.wait(60)
-        seen.append(torch.get_num_threads())
-
-def fit(seed):
-    X = np.random.default_rng(0).random((200, 16), dtype=np.float32)
-    mlp = MNISTMLPClassifier(max_epochs=3, callbacks=[Note], random_state=seed)
-    return mlp.fit(X, np.arange(200) % 2)
-
-torch.set_num_threads(4)
-joblib.Parallel(n_jobs=2, backend="threading")(joblib.delayed(fit)(s) for s in (0, 1))
-print(seen[2:], torch.get_num_threads())
-together = threading.Barrier(1)
-seen.clear()
-fit(0)
-print(seen, torch.get_num_threads())
-"""
-
-
-def test_fits_in_threads_share_the_threads_of_torch():
-    printed = subprocess.run(
-        [sys.executable, "-c", THREADS], check=True, capture_output=True, text=True
-    ).stdout
-
-    assert printed.splitlines() == ["[2, 2, 2, 2] 4", "[4, 4, 4] 4"]
-
-
-def test_a_pickle_holds_little_beside_the_weights_and_the_optimizers_state(digits):
-    X, y = digits
-    model = make_pipeline(ImageScaler(1.0), MNISTMLPClassifier(max_epochs=1))
-    few, many = (model.fit(X[:n], y[:n]) and dump(model) for n in (100, 500))
-
-    n_parameters = sum(p.numel() for p in model[-1].module_.parameters())
-    assert len(many) == pytest.approx(len(few), abs=16)  # numbers of more digits
-    assert len(many) < 1.1 * 3 * 4 * n_parameters  # Adam keeps two values for each
-
-
-def dump(model):
-    buffer = io.BytesIO()
-    joblib.dump(model, buffer)
-    return buffer.getvalue()
-
-
-def test_chunks_of_a_memory_map_train_as_those_of_an_array(digits, tmp_path):
-    X, y = digits
-    np.save(tmp_path / "images.npy", X)
-    on_disk = np.load(tmp_path / "images.npy", mmap_mode="r")
-
-    by_disk, by_memory = (MNISTMLPClassifier((16,), random_state=0) for _ in range(2))
-    for model, images in ((by_disk, on_disk), (by_memory, X)):
-        for start in range(0, 500, 100):
-            rows = slice(start, start + 100)
-            model.partial_fit(images[rows], y[rows], classes=range(10))
-
-    assert by_disk.n_iter_ == 5
-    assert_array_equal(by_disk.predict_proba(X), by_memory.predict_proba(X))

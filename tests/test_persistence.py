@@ -1,6 +1,5 @@
 import copy
 import gzip
-import hashlib
 import io
 import json
 import os
@@ -11,6 +10,7 @@ import sys
 import time
 import warnings
 import zipfile
+from functools import partial
 from pathlib import Path
 
 import joblib
@@ -30,18 +30,30 @@ from skorch.callbacks import LRScheduler
 
 pytest.importorskip("skops")
 
+import small_models
+from forgery import (
+    SCHEMA,
+    edited,
+    forge,
+    items,
+    json_node,
+    members_of,
+    mutate_and_seal,
+    mutate_file,
+    mutate_member,
+    node,
+    npy,
+    seal,
+    with_parameter,
+)
 from skmnist import ImageScaler, MNISTMLPClassifier
 from skmnist.persistence import load_model, save_model
 
 # By hand: SKMNIST_N_MUTATIONS=10000 SKMNIST_N_KILLS=50 pytest tests/test_persistence.py
 N_MUTATIONS = int(os.environ.get("SKMNIST_N_MUTATIONS", 100))
 N_KILLS = int(os.environ.get("SKMNIST_N_KILLS", 3))
-SCHEMA = "schema.json"
 
-
-def small(**parameters):
-    defaults = {"hidden_layer_sizes": (8,), "max_epochs": 2, "random_state": 0}
-    return MNISTMLPClassifier(**(defaults | parameters))
+small = partial(small_models.small, hidden_layer_sizes=(8,))
 
 
 def reloaded(model, tmp_path):
@@ -59,61 +71,6 @@ def saved(model, tmp_path_factory):
     path = tmp_path_factory.mktemp("saved") / "model.skmnist"
     save_model(model, path)
     return path
-
-
-def members_of(path):
-    with zipfile.ZipFile(path) as archive:
-        return {name: archive.read(name) for name in archive.namelist()}
-
-
-def seal(content):
-    return content[:-64] + hashlib.sha256(content[:-64]).hexdigest().encode()
-
-
-def forge(path, members, **options):
-    """Write members as someone would who knows the format."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", **options) as archive:
-        for name, member in members:
-            archive.writestr(name, member)
-        archive.comment = b"0" * 64
-    path.write_bytes(seal(buffer.getvalue()))
-    return path
-
-
-def edited(saved, tmp_path, change):
-    """Write a copy of a model's file with another schema."""
-    members = members_of(saved)
-    schema = json.loads(members[SCHEMA])
-    change(schema, members)
-    members[SCHEMA] = json.dumps(schema).encode()
-    return forge(tmp_path / "hostile.skmnist", members.items())
-
-
-def with_parameter(saved, tmp_path, node, name="verbose"):
-    def change(schema, members):
-        schema["content"]["content"][name] = node
-
-    return edited(saved, tmp_path, change)
-
-
-def json_node(value):
-    return node("JsonNode", "builtins.str", content=json.dumps(value), is_json=True)
-
-
-def node(loader, type_name, **content):
-    module, _, name = type_name.rpartition(".")
-    return {"__class__": name, "__module__": module, "__loader__": loader} | content
-
-
-def items(loader, type_name, *parts):
-    return node(loader, type_name, content=list(parts))
-
-
-def npy(array):
-    buffer = io.BytesIO()
-    np.save(buffer, array)
-    return buffer.getvalue()
 
 
 LABELS = {
@@ -696,65 +653,6 @@ def test_a_model_of_a_type_that_does_not_train_is_refused(saved, tmp_path):
 
     with pytest.raises(ValueError, match="do not fit"):
         load_model(edited(saved, tmp_path, change))
-
-
-def mutated(content, rng):
-    """Return bytes with a few bits flipped, or a piece lost, doubled or replaced."""
-    content = bytearray(content)
-    start, stop = sorted(rng.integers(len(content) + 1, size=2))
-    stop = min(stop, start + rng.integers(1, 200))
-    kind = rng.integers(5)
-    if kind <= 1:
-        for position in rng.integers(len(content), size=rng.integers(1, 5)):
-            content[position] ^= 1 << rng.integers(8)
-    elif kind == 2:
-        del content[start:stop]
-    elif kind == 3:
-        content[stop:stop] = content[start:stop]
-    else:
-        content[start:stop] = rng.bytes(stop - start)
-    return bytes(content)
-
-
-def mutate_file(content, rng):
-    return mutated(content, rng)
-
-
-def mutate_and_seal(content, rng):
-    return seal(mutated(content, rng))
-
-
-def mutate_member(content, rng):
-    """Mutate what is in the archive, with all checksums right."""
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        members = {name: archive.read(name) for name in archive.namelist()}
-    name = SCHEMA if rng.random() < 0.7 else rng.choice(list(members))
-    members[name] = (mutate_json if name == SCHEMA else mutated)(members[name], rng)
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for name, member in members.items():
-            archive.writestr(name, member)
-        archive.comment = b"0" * 64
-    return seal(buffer.getvalue())
-
-
-def mutate_json(content, rng):
-    """Replace a value somewhere in JSON by a hostile one or one from elsewhere."""
-    root = json.loads(content)
-    places = [(root, key) for key in root]
-    for container, key in places:
-        value = container[key]
-        if isinstance(value, dict | list):
-            keys = value if isinstance(value, dict) else range(len(value))
-            places += [(value, key) for key in keys]
-    (container, key), (other, other_key) = (
-        places[rng.integers(len(places))] for _ in range(2)
-    )
-    values = [10**9, -1, "1000000000", "[1000000000]", None, [], {}, "NaN", "0.npy"]
-    hostile = values[rng.integers(len(values))]
-    value = hostile if rng.random() < 0.5 else other[other_key]
-    container[key] = copy.deepcopy(value)
-    return json.dumps(root).encode()
 
 
 def outcome(path, original):

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_array_equal
 
+from listeners import NoteTasks, needs_callbacks
 from skmnist import ImageScaler
-from skmnist._images import flatten_images, stack_images
 
 IMAGES = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
 
@@ -101,43 +101,6 @@ def test_colour_images_are_refused(shape):
         ImageScaler().fit(np.zeros(shape))
 
 
-def test_flatten_images_makes_no_copy():
-    assert np.shares_memory(flatten_images(IMAGES), IMAGES)
-    assert flatten_images(IMAGES).shape == (2, 12)
-
-
-@pytest.mark.parametrize("order", ["C", "F"])
-@pytest.mark.parametrize("shape", [(2, 3, 4), (2, 3, 4, 1)])
-def test_a_row_of_pixels_holds_the_rows_of_its_image_in_turn(shape, order):
-    images = np.asarray(IMAGES.reshape(shape), order=order)
-
-    assert_array_equal(flatten_images(images), [range(12), range(12, 24)])
-
-
-@pytest.mark.parametrize("shape", [(2, 3, 4), (2, 3, 4, 1)])
-def test_stack_images_keeps_the_rows_and_columns_that_it_is_given(shape):
-    assert_array_equal(stack_images(IMAGES.reshape(shape)), IMAGES)
-
-
-@pytest.mark.parametrize("shape", [(2, 12), (2, 3, 4), (2, 3, 4, 1)])
-def test_stack_images_gives_rows_and_columns(shape):
-    assert_array_equal(stack_images(IMAGES.reshape(shape), (3, 4)), IMAGES)
-
-
-def test_stack_images_takes_rows_of_pixels_for_squares():
-    assert stack_images(np.zeros((5, 49))).shape == (5, 7, 7)
-
-
-def test_stack_images_asks_for_a_shape_it_cannot_tell():
-    with pytest.raises(ValueError, match=r"image_shape=.* does not fit"):
-        stack_images(np.zeros((5, 48)))
-
-
-def test_stack_images_asks_for_a_stack():
-    with pytest.raises(ValueError, match="give a stack of one"):
-        stack_images(np.zeros(49))
-
-
 def test_images_that_are_scaled_already_get_a_warning():
     with pytest.warns(UserWarning, match=r"looks scaled already, with .* up to 0\.9"):
         ImageScaler().fit(np.linspace(0, 0.9, 12).reshape(3, 4))
@@ -156,3 +119,12 @@ def test_ordinary_images_get_no_warning(X, recwarn):
     ImageScaler(max_intensity=1).fit(X / 255)
 
     assert not recwarn.list
+
+
+@needs_callbacks
+def test_the_scaler_is_a_task_too(digits):
+    noter = NoteTasks()
+
+    ImageScaler(1.0).set_callbacks(noter).fit(digits[0])
+
+    assert noter.tasks == ["setup", "begin fit 0", "end fit 0", "teardown"]

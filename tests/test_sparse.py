@@ -7,13 +7,10 @@ from numpy.testing import assert_array_equal
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
-from skmnist import ImageScaler, MNISTMLPClassifier
+from skmnist import ImageScaler
+from small_models import small
 
 FORMATS = ["bsr", "coo", "csc", "csr", "dok", "lil"]
-
-
-def small(**parameters):
-    return MNISTMLPClassifier(16, **{"max_epochs": 2, "random_state": 0} | parameters)
 
 
 def as_sparse(X, kind):

@@ -91,13 +91,10 @@ def test_of_weights_and_other_dropout(images, sizes):
 
 
 @pytest.mark.parametrize("sizes", SIZES, ids=str)
-def test_of_products_in_bfloat16(images, sizes):
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("medium")
-    try:
-        assert_threads_change_nothing(images, hidden_layer_sizes=sizes)
-    finally:
-        torch.set_float32_matmul_precision(before)
+def test_of_products_in_bfloat16(images, sizes, precision):
+    precision("medium")
+
+    assert_threads_change_nothing(images, hidden_layer_sizes=sizes)
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -1,9 +1,5 @@
 """The classifier inside scikit-learn's tools, as any other classifier."""
 
-import gc
-import pickle
-import weakref
-
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -51,21 +47,15 @@ from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.semi_supervised import SelfTrainingClassifier
 
+from listeners import needs_callbacks
 from skmnist import HistoryDisplay, ImageScaler, MNISTMLPClassifier
+from small_models import WORDS
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:X looks scaled already", "ignore:X has intensities up to"
 )
 
 SKLEARN_VERSION = Version(sklearn.__version__)
-needs_callbacks = pytest.mark.skipif(
-    Version("1.9") > SKLEARN_VERSION,
-    reason="unavailable here: sklearn.callback, new in scikit-learn 1.9",
-)
-
-WORDS = np.array(
-    ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
-)
 
 
 def make_mlp(**parameters):
@@ -108,9 +98,6 @@ def routing():
 def no_figures_left():
     yield
     plt.close("all")
-
-
-# Search and cross-validation
 
 
 @pytest.mark.parametrize(
@@ -207,9 +194,6 @@ def test_two_jobs_give_the_scores_of_one(words):
     assert_array_equal(one, two)
 
 
-# Meta-estimators
-
-
 @pytest.mark.parametrize(
     "method",
     [
@@ -286,9 +270,6 @@ def test_two_digits_have_a_roc_curve_of_two_classes(threes_and_eights):
     assert roc_auc_score(y, model.decision_function(X)) > 0.95
 
 
-# Inspection and displays
-
-
 def test_permutation_importance_finds_the_pixels_that_matter(words):
     X, y = words
     blank = np.flatnonzero(X.max(axis=0) == 0)
@@ -334,9 +315,6 @@ def test_displays_that_fit_or_probe(words):
     assert boundary.ax_.has_data()
 
 
-# Composition
-
-
 def test_column_transformer_and_feature_union(words):
     X, y = words
     frame = pd.DataFrame(X).add_prefix("pixel_")
@@ -370,9 +348,6 @@ def test_other_feature_names_are_refused(words):
 
     with pytest.raises(ValueError, match="feature names should match"):
         model.predict(pd.DataFrame(X).add_prefix("column_"))
-
-
-# Metadata routing
 
 
 def test_a_pipeline_routes_weights_and_transforms_validation_data(digits, routing):
@@ -434,9 +409,6 @@ def test_score_counts_the_weights(digits):
     assert classifier.score(X, y, sample_weight=~is_right) == 0.0
 
 
-# What scikit-learn knows of the classifier
-
-
 def test_parameters_are_cloned_shown_and_set():
     classifier = make_mlp(class_weight={"a": 1.0}, optimizer_params={"eps": 1e-6})
     names = classifier.get_params()
@@ -447,16 +419,6 @@ def test_parameters_are_cloned_shown_and_set():
     assert "learning_rate=0.02" in repr(classifier)
     assert repr(MNISTMLPClassifier()) == "MNISTMLPClassifier()"
 
-
-@pytest.mark.parametrize("estimator", [ImageScaler(), make_mlp()])
-def test_the_html_repr_links_to_the_documentation(estimator, digits):
-    html = estimator.fit(*digits)._repr_html_()
-
-    name = type(estimator).__name__
-    assert f"skmnist.{name}.html" in html
-
-
-# Tools by kinds of input
 
 TOOLS = {
     "fit": lambda model, X, y: model.fit(X, y).score(X, y),
@@ -579,64 +541,3 @@ def test_scikit_learns_progress_bar_shows_search_fold_and_epoch(digits, capsys):
     printed = capsys.readouterr().out
     assert "MNISTMLPClassifier" in printed
     assert "GridSearchCV" in printed
-
-
-class StopAfterTwoEpochs:
-    """A callback of scikit-learn's protocol that notes its tasks."""
-
-    def __init__(self):
-        self.tasks = []
-
-    def setup(self, estimator, context):
-        self.tasks.append("setup")
-
-    def teardown(self, estimator, context):
-        self.tasks.append("teardown")
-
-    def on_fit_task_begin(self, estimator, context):
-        self.tasks.append(f"begin {context.task_name} {context.task_id}")
-
-    def on_fit_task_end(self, estimator, context, *, fitted_estimator=None):
-        self.tasks.append(f"end {context.task_name} {context.task_id}")
-        assert fitted_estimator.n_features_in_ == 64
-        return context.task_name == "epoch" and context.task_id == 1
-
-
-@needs_callbacks
-def test_a_callback_of_scikit_learns_can_stop_the_training(digits):
-    stopper = StopAfterTwoEpochs()
-
-    mlp = make_mlp(max_epochs=5).set_callbacks(stopper).fit(*digits)
-
-    assert mlp.n_iter_ == 2
-    assert stopper.tasks == [
-        *("setup", "begin fit 0", "begin epoch 0", "end epoch 0"),
-        *("begin epoch 1", "end epoch 1", "end fit 0", "teardown"),
-    ]
-
-
-@needs_callbacks
-def test_the_scaler_is_a_task_too(digits):
-    noter = StopAfterTwoEpochs()
-
-    ImageScaler(1.0).set_callbacks(noter).fit(digits[0])
-
-    assert noter.tasks == ["setup", "begin fit 0", "end fit 0", "teardown"]
-
-
-@needs_callbacks
-def test_callbacks_do_not_keep_the_data_alive(digits):
-    from sklearn import callback
-
-    X, y = digits[0].copy(), digits[1]
-    mlp = make_mlp(max_epochs=1).set_callbacks(
-        callback.ScoringMonitor(scoring="accuracy")
-    )
-    mlp.fit(X, y)
-    is_alive = weakref.ref(X)
-
-    del X
-    gc.collect()
-
-    assert is_alive() is None
-    assert_array_equal(pickle.loads(pickle.dumps(mlp)).classes_, mlp.classes_)

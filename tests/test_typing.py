@@ -8,13 +8,13 @@ import pytest
 import skmnist
 
 PACKAGE = Path(skmnist.__file__).parent
-MODULES = sorted([*PACKAGE.glob("*.py"), *PACKAGE.glob("plotting/*.py")])
+MODULES = sorted(PACKAGE.rglob("*.py"))
 
 
 def iterate_public(body, owner=None):
     """Yield public functions and methods, and constructors of public classes."""
     for node in body:
-        if isinstance(node, ast.ClassDef):
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
             yield from iterate_public(node.body, owner=node.name)
         elif isinstance(node, ast.FunctionDef):
             is_constructor = node.name == "__init__" and not owner.startswith("_")

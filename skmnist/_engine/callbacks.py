@@ -75,14 +75,14 @@ class EarlyStopping(skorch.callbacks.EarlyStopping):
 class EpochLog(PrintLog):
     """A line an epoch, coloured on a terminal only."""
 
+    def __init__(self):
+        # tqdm prints above the progress bar where there is one.
+        super().__init__(keys_ignored="rng", sink=tqdm.write)
+
     def format_row(self, row: dict[str, Any], key: str, color: str) -> str:
         """Format one value; without its best mark it gets no colour."""
         row = row if sys.stdout.isatty() else {key: row[key]}
         return super().format_row(row, key, color)
-
-    def _sink(self, text, verbose):
-        if verbose:
-            tqdm.write(text)  # prints above the progress bar where there is one
 
 
 class ProgressBar(Callback):

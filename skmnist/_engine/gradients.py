@@ -109,7 +109,7 @@ def cross_entropy(
     return (losses * sample_weight).mean()
 
 
-def is_cross_entropy(criterion):
+def is_cross_entropy(criterion: torch.nn.Module) -> bool:
     """Tell whether a criterion of torch's is :func:`cross_entropy`, image by image."""
     return (
         type(criterion) is torch.nn.CrossEntropyLoss

@@ -30,7 +30,8 @@ load_optimizer_state_dict = inspect.unwrap(Optimizer.load_state_dict)
 def without_profiler(step: Callable[..., Any]) -> Callable[..., Any]:
     """Keep torch from wrapping an optimizer's step for its profiler and hooks: 1.5%.
 
-    Part of what `ADAM_KERNEL` gains. Stands in: the wrapper.
+    Part of what `ADAM_KERNEL` gains. Stands in: the wrapper, which would call a user's
+    hooks once more.
     """
     step.hooked = True  # type: ignore[attr-defined]
     return step

@@ -135,7 +135,7 @@ class MLPNet(NeuralNetClassifier):
     def _default_callbacks(self):
         callbacks = [("epoch_timer", EpochTimer())]
         if self.verbose:
-            callbacks.append(("print_log", EpochLog(keys_ignored="rng")))
+            callbacks.append(("print_log", EpochLog()))
         return callbacks
 
     def set_up(

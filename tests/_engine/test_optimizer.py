@@ -1,13 +1,21 @@
+"""Adam in one kernel, and the settings of an optimizer."""
+
+import copy
 import subprocess
 import sys
 import warnings
 
 import pytest
+import skorch.callbacks
 import torch
+from numpy.testing import assert_allclose
 
 from skmnist._engine.optimizer import FusedAdam, FusedAdamW
+from small_models import small
 
 PAIRS = [(FusedAdam, torch.optim.Adam), (FusedAdamW, torch.optim.AdamW)]
+
+
 SETTINGS = [
     {},
     {"amsgrad": True},
@@ -152,3 +160,44 @@ print(sorted({"torch._dynamo", "sympy"} & set(sys.modules)))
     )
 
     assert result.stdout.strip() == "[]", result.stderr
+
+
+def test_what_an_optimizer_does_not_take_is_named(digits):
+    classifier = small(optimizer="adam", optimizer_params={"momentum": 0.9})
+
+    with pytest.raises(
+        ValueError, match=r"optimizer='adam' does not take .*'momentum'"
+    ):
+        classifier.fit(*digits)
+
+
+def test_warm_start_takes_up_a_new_learning_rate(digits):
+    X, y = digits
+    classifier = small(warm_start=True).fit(X, y)
+    before = classifier.predict_proba(X)
+
+    classifier.set_params(learning_rate=1e-12).fit(X, y)
+
+    assert_allclose(classifier.predict_proba(X), before, atol=1e-5)
+
+
+def test_warm_start_lets_go_of_a_setting_that_was_taken_out(digits):
+    classifier = small(
+        warm_start=True, optimizer="sgd", optimizer_params={"momentum": 0.9}
+    ).fit(*digits)
+
+    classifier.set_params(optimizer_params=None).fit(*digits)
+
+    (group,) = classifier.net_.optimizer_.param_groups
+    assert group["momentum"] == 0
+
+
+def test_warm_start_scales_a_schedule_by_the_new_learning_rate(digits):
+    schedule = skorch.callbacks.LRScheduler("LambdaLR", lr_lambda=lambda n: 1 / (n + 1))
+    classifier = small(warm_start=True, callbacks=[schedule]).fit(*digits)
+    goes_on = copy.deepcopy(classifier).fit(*digits)
+
+    classifier.set_params(learning_rate=0.1).fit(*digits)
+
+    rates = [m.net_.optimizer_.param_groups[0]["lr"] for m in (classifier, goes_on)]
+    assert rates[0] == pytest.approx(100 * rates[1])

@@ -1,0 +1,301 @@
+"""Early stopping, what is printed, the progress bar and scikit-learn's tasks."""
+
+import contextlib
+import gc
+import os
+import pickle
+import re
+import subprocess
+import sys
+import threading
+import weakref
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+from sklearn.exceptions import ConvergenceWarning
+from skorch.callbacks import Callback
+
+from listeners import NoteTasks, PressCtrlC, Recorder, StopAt, needs_callbacks
+from skmnist import MNISTMLPClassifier
+from small_models import fit, small
+
+
+def test_callbacks_of_the_user_stay_as_they_were(digits):
+    recorder = Recorder()
+
+    fit(digits, recorder)
+
+    assert not hasattr(recorder, "events_")
+
+
+class CannotBeCloned(Callback):
+    """Keeps its argument under another name, as callbacks of optuna do."""
+
+    def __init__(self, trial):
+        self._trial = trial
+
+    def on_epoch_end(self, net, **kwargs):
+        self._trial.append(net.history[-1, "train_loss"])
+
+
+class HoldsALock(Callback):
+    def __init__(self, lock):
+        self.lock = lock
+
+
+def test_a_callback_that_cannot_be_cloned_is_used_as_it_is(digits):
+    losses = []
+
+    fit(digits, CannotBeCloned(losses), ("lock", HoldsALock(threading.Lock())))
+
+    assert len(losses) == 3
+
+
+def test_early_stopping_goes_back_to_the_best_epoch(digits):
+    X, y = digits
+    parameters = {"learning_rate": 0.05, "dropout": 0.0, "hidden_layer_sizes": (64,)}
+    classifier = small(
+        early_stopping=True, patience=3, max_epochs=100, **parameters
+    ).fit(X, y)
+    best = classifier.best_epoch_
+
+    assert best == classifier.history_["valid_loss"].idxmin() + 1
+    assert classifier.n_iter_ == best + 3 < 100
+    expected = small(max_epochs=best, **parameters).fit(X, y)
+    assert_array_equal(classifier.predict_proba(X), expected.predict_proba(X))
+
+
+def test_without_early_stopping_there_is_no_best_epoch(digits):
+    classifier = small(early_stopping=True).fit(*digits)
+
+    classifier.set_params(early_stopping=False).fit(*digits)
+
+    assert classifier.n_iter_ == 2
+    assert not hasattr(classifier, "best_epoch_")
+
+
+def test_early_stopping_works_on_string_labels_and_weights(digits):
+    X, y = digits
+    labels = np.array(list("abcdefghij"))[y]
+    model = MNISTMLPClassifier(
+        early_stopping=True, patience=1, max_epochs=30, learning_rate=0.05
+    )
+
+    model.fit(X, labels, sample_weight=1.0 + (y == 3))
+
+    assert 1 <= model.best_epoch_ <= model.n_iter_ <= 30
+    assert model.score(X, labels) > 0.8
+
+
+def test_a_diverged_training_is_not_taken_for_the_best(digits):
+    model = MNISTMLPClassifier(
+        early_stopping=True, patience=2, optimizer="sgd", learning_rate=1e30
+    )
+
+    with pytest.warns(ConvergenceWarning, match="lower learning_rate"):
+        model.fit(*digits)
+
+    assert model.n_iter_ == 2
+
+
+def test_early_stopping_counts_the_smallest_improvement(digits):
+    model = small(
+        early_stopping=True, patience=2, optimizer="sgd", learning_rate=1e-6,
+        dropout=0.0, max_epochs=8,
+    )  # fmt: skip
+
+    assert model.fit(*digits).n_iter_ == 8
+    assert np.ptp(model.history_["valid_loss"]) < 1e-4
+
+
+def test_the_best_weights_are_back_after_a_stop_within_the_next_epoch(digits):
+    stopped = fit(digits, StopAt("on_batch_end", 3), early_stopping=True, max_epochs=9)
+    expected = fit(digits, max_epochs=2)
+
+    assert (stopped.n_iter_, stopped.best_epoch_) == (2, 2)
+    assert_array_equal(
+        stopped.predict_proba(digits[0]), expected.predict_proba(digits[0])
+    )
+
+
+class Ruin(Callback):
+    """Makes the network worse when the third epoch begins."""
+
+    def on_epoch_begin(self, net, **kwargs):
+        if len(net.history) == 3:
+            for parameter in net.module_.parameters():
+                parameter.data.mul_(-100)
+
+
+@pytest.mark.usefixtures("with_ctrl_c")
+def test_the_best_weights_are_back_after_ctrl_c(digits):
+    classifier = MNISTMLPClassifier(
+        (16,),
+        max_epochs=10,
+        early_stopping=True,
+        callbacks=[Ruin, PressCtrlC(5)],
+        random_state=0,
+    )
+    expected = fit(digits, max_epochs=2)
+
+    with pytest.raises(KeyboardInterrupt):
+        classifier.fit(*digits)
+
+    assert (classifier.n_iter_, classifier.best_epoch_) == (4, 2)
+    assert_array_equal(
+        classifier.predict_proba(digits[0]), expected.predict_proba(digits[0])
+    )
+
+
+def test_verbose_0_prints_nothing(digits, capfd):
+    fit(digits, verbose=0)
+
+    assert capfd.readouterr() == ("", "")
+
+
+def test_verbose_1_prints_a_line_an_epoch(digits, capfd):
+    fit(digits, verbose=1)
+
+    out, err = capfd.readouterr()
+    lines = out.splitlines()
+    assert lines[0].split() == [
+        *("epoch", "train_accuracy", "train_loss", "valid_accuracy", "valid_loss"),
+        "dur",
+    ]
+    assert [line.split()[0] for line in lines[2:]] == ["1", "2", "3"]
+    assert err == ""
+    assert "\x1b" not in out
+
+
+def test_verbose_2_shows_no_bar_where_there_is_no_terminal(digits, capfd):
+    fit(digits, verbose=2)
+
+    out, err = capfd.readouterr()
+    assert len(out.splitlines()) == 5
+    assert err == ""
+
+
+@pytest.mark.skipif(
+    sys.platform == "win32", reason="unavailable here: os.openpty, which Windows lacks"
+)
+def test_verbose_2_shows_a_bar_on_a_terminal():
+    import termios
+
+    terminal, process_side = os.openpty()
+    termios.tcsetwinsize(terminal, (24, 100))
+    code = """
+import numpy as np
+from skmnist import MNISTMLPClassifier
+X = np.eye(40, dtype=np.float32)
+MNISTMLPClassifier(max_epochs=2, verbose=2).fit(X, np.arange(40) % 2)
+"""
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=process_side, stderr=process_side
+    )
+    os.close(process_side)
+    shown = b""
+    with contextlib.suppress(OSError):  # how a terminal says that it has ended
+        while part := os.read(terminal, 4096):
+            shown += part
+    os.close(terminal)
+
+    assert process.wait() == 0
+    assert b"0/2" in shown
+    assert re.search(rb"2/2 .*accuracy=0\.\d+, loss=\d", shown)
+
+
+class Bar:
+    """Stands in for tqdm's bar and counts those that are open."""
+
+    n_open = 0
+
+    def __init__(self, **kwargs):
+        type(self).n_open += 1
+
+    def set_postfix(self, **kwargs): ...
+
+    def update(self): ...
+
+    def close(self):
+        type(self).n_open -= 1
+
+    @staticmethod
+    def write(text): ...
+
+
+@pytest.mark.usefixtures("with_ctrl_c")
+def test_the_bar_is_closed_in_the_end_and_by_ctrl_c(digits, monkeypatch):
+    monkeypatch.setattr("skmnist._engine.callbacks.tqdm", Bar)
+
+    fit(digits, verbose=2)
+    with pytest.raises(KeyboardInterrupt):
+        fit(digits, PressCtrlC(2), verbose=2)
+
+    assert Bar.n_open == 0
+
+
+@needs_callbacks
+def test_a_callback_of_scikit_learns_can_stop_the_training(digits):
+    stopper = NoteTasks(n_epochs=2)
+
+    model = small(max_epochs=5).set_callbacks(stopper).fit(*digits)
+
+    assert model.n_iter_ == 2
+    assert stopper.tasks == [
+        *("setup", "begin fit 0", "begin epoch 0", "end epoch 0"),
+        *("begin epoch 1", "end epoch 1", "end fit 0", "teardown"),
+    ]
+
+
+@needs_callbacks
+@pytest.mark.parametrize("epoch", [1, 3])
+@pytest.mark.parametrize(
+    "moment", ["on_epoch_begin", "on_batch_begin", "on_batch_end", "on_grad_computed"]
+)
+def test_a_stop_within_an_epoch_leaves_no_task_open(digits, moment, epoch):
+    noter = NoteTasks()
+    model = small(max_epochs=9, callbacks=[StopAt(moment, epoch)])
+
+    model.set_callbacks(noter).fit(*digits)
+
+    assert model.n_iter_ == epoch - 1
+    assert_no_task_is_open(noter.tasks)
+
+
+@needs_callbacks
+@pytest.mark.usefixtures("with_ctrl_c")
+def test_ctrl_c_leaves_no_task_open(digits):
+    noter = NoteTasks()
+    model = small(max_epochs=9, callbacks=[PressCtrlC(2)]).set_callbacks(noter)
+
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(*digits)
+
+    assert_no_task_is_open(noter.tasks)
+
+
+def assert_no_task_is_open(tasks):
+    begun, ended = (
+        [task.removeprefix(verb) for task in tasks if task.startswith(verb)]
+        for verb in ("begin ", "end ")
+    )
+    assert begun[0] == ended[-1] == "fit 0"
+    assert begun[1:] == ended[:-1]
+    assert tasks[-1] == "teardown"
+
+
+@needs_callbacks
+def test_callbacks_do_not_keep_the_data_alive(digits):
+    from sklearn import callback
+
+    X, y = digits[0].copy(), digits[1]
+    mlp = small(max_epochs=1).set_callbacks(callback.ScoringMonitor(scoring="accuracy"))
+    mlp.fit(X, y)
+    is_alive = weakref.ref(X)
+
+    del X
+    gc.collect()
+
+    assert is_alive() is None
+    assert_array_equal(pickle.loads(pickle.dumps(mlp)).classes_, mlp.classes_)

@@ -1,0 +1,26 @@
+"""Loss and accuracy of an epoch."""
+
+import numpy as np
+import pytest
+import torch
+
+from skmnist._engine.tally import Tally
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_a_tally_counts_each_batch_once(weighted):
+    rng = np.random.default_rng(0)
+    logits = torch.from_numpy(rng.normal(size=(10_000, 3)))
+    y = torch.from_numpy(rng.integers(3, size=10_000))
+    weight = torch.from_numpy(rng.uniform(0, 2, size=10_000))
+    losses = torch.nn.functional.cross_entropy(logits, y, reduction="none")
+    tally = Tally()
+
+    for rows in torch.arange(10_000).split(1_500):
+        step = {"loss": losses[rows].mean(), "y_pred": logits[rows]}
+        tally.add(step, y[rows], weight[rows] if weighted else None)
+    loss, accuracy = tally.means()
+
+    is_correct = (logits.argmax(dim=1) == y) * (weight if weighted else 1)
+    assert loss == pytest.approx(float(losses.mean()))
+    assert accuracy == pytest.approx(float(is_correct.double().mean()))

@@ -1,0 +1,105 @@
+"""The shapes of images, and what is no image."""
+
+import warnings
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+
+from skmnist import MNISTMLPClassifier
+from skmnist._images import flatten_images, stack_images
+from small_models import PIXELS, small, spoil
+
+IMAGES = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
+
+
+def test_flatten_images_makes_no_copy():
+    assert np.shares_memory(flatten_images(IMAGES), IMAGES)
+    assert flatten_images(IMAGES).shape == (2, 12)
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("shape", [(2, 3, 4), (2, 3, 4, 1)])
+def test_a_row_of_pixels_holds_the_rows_of_its_image_in_turn(shape, order):
+    images = np.asarray(IMAGES.reshape(shape), order=order)
+
+    assert_array_equal(flatten_images(images), [range(12), range(12, 24)])
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 4), (2, 3, 4, 1)])
+def test_stack_images_keeps_the_rows_and_columns_that_it_is_given(shape):
+    assert_array_equal(stack_images(IMAGES.reshape(shape)), IMAGES)
+
+
+@pytest.mark.parametrize("shape", [(2, 12), (2, 3, 4), (2, 3, 4, 1)])
+def test_stack_images_gives_rows_and_columns(shape):
+    assert_array_equal(stack_images(IMAGES.reshape(shape), (3, 4)), IMAGES)
+
+
+def test_stack_images_takes_rows_of_pixels_for_squares():
+    assert stack_images(np.zeros((5, 49))).shape == (5, 7, 7)
+
+
+def test_stack_images_asks_for_a_shape_it_cannot_tell():
+    with pytest.raises(ValueError, match=r"image_shape=.* does not fit"):
+        stack_images(np.zeros((5, 48)))
+
+
+def test_stack_images_asks_for_a_stack():
+    with pytest.raises(ValueError, match="give a stack of one"):
+        stack_images(np.zeros(49))
+
+
+@pytest.mark.parametrize(
+    ("X", "words"),
+    [
+        (PIXELS[:, :5], "X has 5 features, but MNISTMLPClassifier is expecting 12"),
+        (spoil(np.nan), "contains NaN"),
+        (spoil(-np.inf), "contains infinity"),
+        (PIXELS[0], "Expected 2D array"),
+        (PIXELS[:0], r"0 sample\(s\)"),
+    ],
+)
+def test_images_to_predict_are_looked_at_too(X, words):
+    model = MNISTMLPClassifier(max_epochs=1).fit(PIXELS, np.arange(20) % 2)
+
+    with pytest.raises(ValueError, match=words):
+        model.predict(X)
+    with pytest.raises(ValueError, match=words):
+        model.fit(PIXELS, np.arange(20) % 2, X_val=X, y_val=np.zeros(len(X)))
+
+
+def test_huge_finite_pixels_are_no_infinity(recwarn):
+    model = MNISTMLPClassifier(max_epochs=1).fit(PIXELS, np.arange(20) % 2)
+    huge = np.full((1, 12), 1e38, dtype=np.float32)
+
+    assert model.predict(huge).shape == (1,)
+    assert not recwarn.list
+
+
+def test_raw_images_train_with_a_warning_that_names_the_scaler(digits):
+    X, y = digits
+
+    with pytest.warns(UserWarning, match=r"up to 255\. Put an ImageScaler"):
+        small().fit((X * 255).astype(np.uint8), y)
+
+
+def test_raw_images_are_warned_of_once(digits):
+    X, y = digits
+    raw = (X * 255).astype(np.float32)
+    with pytest.warns(UserWarning, match="Put an ImageScaler"):
+        classifier = small(warm_start=True).partial_fit(raw, y, classes=range(10))
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        classifier.partial_fit(raw, y).fit(raw, y, X_val=raw, y_val=y).predict(raw)
+
+
+@pytest.mark.parametrize("scale", [(-1, 255), (0, 127), (0, 256)])
+def test_images_of_another_range_are_not_warned_of(digits, scale):
+    low, high = scale
+    X = (low + digits[0] * (high - low)).astype(np.float32)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        small(max_epochs=1).fit(X, digits[1])
