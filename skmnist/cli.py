@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from skmnist._parameters import ACTIVATIONS, OPTIMIZERS
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command.
@@ -77,15 +79,11 @@ def make_parser() -> argparse.ArgumentParser:
         collect=tuple,
         help="units of each hidden layer; none is a linear model",
     )
-    network.add_argument(
-        "--activation", choices=("relu", "tanh", "gelu", "logistic", "identity")
-    )
+    network.add_argument("--activation", choices=ACTIVATIONS)
     network.add_argument("--dropout", metavar="P", type=float)
 
     training = parser.add_argument_group("training")
-    training.add_argument(
-        "--optimizer", choices=("adam", "adamw", "sgd", "rmsprop", "adagrad")
-    )
+    training.add_argument("--optimizer", choices=OPTIMIZERS)
     training.add_argument("--learning-rate", metavar="RATE", type=float)
     training.add_argument(
         "--optimizer-params",
