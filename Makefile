@@ -19,7 +19,7 @@ MIDDLE := 1.7.2 1.8.0
 help:  ## Show this help
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*##/ /' | awk '{printf "%-12s %s\n", $$1, substr($$0, index($$0, $$2))}'
 
-demo: .venv/demo  ## Train, judge, save and draw the default network on MNIST
+demo: .venv/demo  ## Train, evaluate, save and plot the default network on MNIST
 	$(BIN)/skmnist
 
 data: .venv/demo  ## Download MNIST into scikit-learn's data home
@@ -62,7 +62,7 @@ docs: .venv/docs  ## Build the documentation into docs/_build/html, and test it
 benchmark: .venv/benchmark  ## Time the package against others (20 minutes on two cores)
 	$(BIN)/python benchmarks/run.py
 
-format: .venv/lint  ## Format the code and mend what can be mended
+format: .venv/lint  ## Format the code and fix what can be fixed
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 

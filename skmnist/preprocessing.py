@@ -21,9 +21,9 @@ __all__ = ["ImageScaler"]
 class ImageScaler(OneToOneFeatureMixin, TransformerMixin, ImageEstimator):
     """Scale images from [0, `max_intensity`] to float32 in [0, 1].
 
-    Images come as rows of pixels, as a stack of images, or as a stack of images with
-    one channel, in any real type. They leave as float32 rows of pixels, or in
-    `output_shape`, with no float64 copy on the way.
+    Images are rows of pixels, a stack of images, or a stack of images with one channel,
+    of any real type. They are returned as float32 rows of pixels, or in `output_shape`,
+    without a float64 copy in between.
 
     Parameters
     ----------
@@ -39,11 +39,11 @@ class ImageScaler(OneToOneFeatureMixin, TransformerMixin, ImageEstimator):
     n_features_in_ : int
         The number of pixels of an image.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        The names of the pixels; only where `X` has feature names that are all strings.
+        The names of the pixels; only if `X` has feature names that are all strings.
 
     See Also
     --------
-    MNISTMLPClassifier : The classifier that wants its images scaled.
+    MNISTMLPClassifier : The classifier that expects scaled images.
 
     Examples
     --------
@@ -124,7 +124,7 @@ class ImageScaler(OneToOneFeatureMixin, TransformerMixin, ImageEstimator):
         Returns
         -------
         X_original : ndarray of float32, shape (n_samples, n_pixels)
-            The images in their first range, as rows of pixels.
+            The images in their original range, as rows of pixels.
         """
         check_is_fitted(self)
         X = self._validate_images(X, reset=False)
@@ -169,8 +169,8 @@ class ImageScaler(OneToOneFeatureMixin, TransformerMixin, ImageEstimator):
         low, high = some.min(), some.max()
         if self.max_intensity > 1 and 0 <= low < high <= 1 and some.dtype.kind == "f":
             warn(
-                f"X looks scaled already, with intensities up to {high:g}; leave the "
-                "ImageScaler out, or give max_intensity=1.",
+                f"X looks scaled already, with intensities up to {high:g}; remove the "
+                "ImageScaler, or use max_intensity=1.",
             )
         elif high > self.max_intensity:
             warn(

@@ -178,7 +178,7 @@ class MLPNet(NeuralNetClassifier):
         Raises
         ------
         KeyboardInterrupt
-            On Ctrl-C. The net is usable, its history holds the epochs that were ended.
+            On Ctrl-C. The net is usable; its history holds the completed epochs.
         """
         data = cast(ImageDataset, train.dataset)
         whole = {"X": data.X, "y": data.y}
@@ -420,7 +420,7 @@ class MLPNet(NeuralNetClassifier):
             columns = [name for epoch in self.history[-1:] for name in epoch]
             error.add_note(
                 f"A callback raised this in {method_name}. The history has the columns "
-                f"{', '.join(columns)}; valid_ columns only where there are validation "
+                f"{', '.join(columns)}; it has valid_ columns only with validation "
                 "data."
             )
             raise
