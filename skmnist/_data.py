@@ -105,6 +105,26 @@ def find_codes(y: np.ndarray, classes: np.ndarray, name: str = "y") -> np.ndarra
     return np.searchsorted(classes, y)
 
 
+def check_same_classes(classes: np.ndarray, earlier: np.ndarray) -> None:
+    """Refuse labels that are not those of an earlier fit.
+
+    Parameters
+    ----------
+    classes, earlier : ndarray of shape (n_classes,)
+        The labels now and then, sorted.
+
+    Raises
+    ------
+    ValueError
+        If they differ.
+    """
+    if not np.array_equal(classes, earlier):
+        raise ValueError(
+            f"The labels {classes} are not those of the earlier fit, {earlier}; use a "
+            "new classifier or warm_start=False."
+        )
+
+
 def weigh(
     X: np.ndarray,
     codes: np.ndarray,

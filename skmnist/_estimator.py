@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
-from skmnist._images import flatten_images
+from skmnist._images import are_valid_rows, flatten_images
 from skmnist._sklearn import CallbackSupportMixin
 
 
@@ -34,6 +34,16 @@ class ImageEstimator(CallbackSupportMixin, BaseEstimator):
     ) -> np.ndarray:
         X = flatten_images(X)
         return validate_data(self, X, reset=reset, dtype=dtype, order="C")
+
+    def _validate_rows(self, X: Any, dtype: str) -> np.ndarray:
+        # As `_validate_images` after a fit, but quick where there is nothing to change.
+        X = flatten_images(X)
+        # scikit-learn's validation does without the attribute too.
+        n_features = getattr(self, "n_features_in_", None)
+        has_names = hasattr(self, "feature_names_in_")
+        if has_names or not are_valid_rows(X, dtype, n_features):
+            X = self._validate_images(X, reset=False, dtype=dtype)
+        return X
 
 
 @contextlib.contextmanager

@@ -364,9 +364,8 @@ class MNISTMLPClassifier(ClassifierMixin, ImageEstimator):
     def _start(self):
         for name in ("net_", "best_epoch_"):
             self.__dict__.pop(name, None)
-        self._built_with = {
-            name: getattr(self, name) for name in _parameters.NET_PARAMETERS
-        }
+        names = _parameters.NET_PARAMETERS
+        self._built_with = {name: getattr(self, name) for name in names}
         self._seed = _data.draw_seed(self.random_state)
 
     @property
@@ -386,11 +385,8 @@ class MNISTMLPClassifier(ClassifierMixin, ImageEstimator):
         return X, y
 
     def _set_classes(self, classes, continues):
-        if continues and not np.array_equal(classes, self.classes_):
-            raise ValueError(
-                f"The labels {classes} are not those of the fit before, "
-                f"{self.classes_}; use a new classifier or warm_start=False."
-            )
+        if continues:
+            _data.check_same_classes(classes, self.classes_)
         self.classes_: np.ndarray = classes
 
     def _weigh(self, X, codes, sample_weight):
@@ -415,21 +411,12 @@ class MNISTMLPClassifier(ClassifierMixin, ImageEstimator):
         finally:
             if tasks is not None:
                 tasks.forget()
-            stopper = dict(self.net_.callbacks_).get("early_stopping")
-            best_epoch = getattr(stopper, "best_epoch_", 0)
-            if best_epoch > 0:  # else none was ended
-                self.best_epoch_: int = best_epoch
+            if self.net_.best_epoch > 0:  # else none was completed
+                self.best_epoch_: int = self.net_.best_epoch
 
     def _forward(self, X, head):
         check_is_fitted(self, "net_")
-        X = _images.flatten_images(X)
-        # scikit-learn's validation does without the attribute too.
-        n_features = getattr(self, "n_features_in_", None)
-        if hasattr(self, "feature_names_in_") or not _images.are_valid_rows(
-            X, self._dtype, n_features
-        ):
-            X = self._validate_images(X, reset=False, dtype=self._dtype)
-        return self.net_.forward_numpy(X, head)
+        return self.net_.forward_numpy(self._validate_rows(X, self._dtype), head)
 
     # The fitted state is plain: no skorch net, no torch tensor, whatever the device.
     def __getstate__(self):

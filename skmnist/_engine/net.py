@@ -199,6 +199,12 @@ class MLPNet(NeuralNetClassifier):
             self.notify("on_train_end", **whole)
         self._warn_of_divergence()
 
+    @property
+    def best_epoch(self) -> int:
+        """The epoch that early stopping found best; 0 where there is none."""
+        stopper = dict(self.callbacks_).get("early_stopping")
+        return getattr(stopper, "best_epoch_", 0)
+
     def _warn_of_divergence(self):
         loss = self.history[-1]["train_loss"] if self.history else 0.0
         if not math.isfinite(loss):
