@@ -163,7 +163,25 @@ class Images(NamedTuple):
 
 
 def load_images(data: str, data_home: str | None) -> Images:
-    """Load a data set; "auto" falls back from MNIST to the bundled digits."""
+    """Load a data set; "auto" falls back from MNIST to the bundled digits.
+
+    Parameters
+    ----------
+    data : {"auto", "mnist", "digits"}
+        The data set.
+    data_home : str or None
+        The folder that holds data sets; by default scikit-learn's.
+
+    Returns
+    -------
+    images : Images
+        The images, split into training and test images.
+
+    Raises
+    ------
+    OSError
+        If MNIST is asked for and unavailable.
+    """
     if data == "digits":
         return _load_digits()
     try:

@@ -163,7 +163,7 @@ def fetch_mnist(
         If a parameter, or the environment variable `SKMNIST_MIRROR`, is not valid.
     OSError
         If a file is missing or corrupt and `download_if_missing=False`, if no mirror
-        has it, or if the cache folder cannot be read or written.
+        has it, or if the folder cannot be created, read or written.
 
     Notes
     -----
@@ -301,7 +301,25 @@ def _decompress(content: bytes, name: str) -> bytes:
 
 
 def parse_idx(content: bytes, name: str) -> np.ndarray:
-    """Return the values of an IDX file of images or labels, as a read-only view."""
+    """Return the values of an IDX file of images or labels, as a read-only view.
+
+    Parameters
+    ----------
+    content : bytes
+        The content of the file, decompressed.
+    name : str
+        The name of the file, for the messages of errors.
+
+    Returns
+    -------
+    values : ndarray of uint8, shape (n_samples,) or (n_samples, rows, columns)
+        The labels or the images.
+
+    Raises
+    ------
+    ValueError
+        If the content is not that of such a file.
+    """
     n_dimensions = {b"\0\0\x08\x01": 1, b"\0\0\x08\x03": 3}.get(content[:4])
     if n_dimensions is None:
         raise ValueError(

@@ -82,8 +82,13 @@ class ImageScaler(OneToOneFeatureMixin, TransformerMixin, ImageEstimator):
         Raises
         ------
         ValueError
-            If `max_intensity` is not a positive number, or if `output_shape` does not
-            have as many pixels as an image.
+            If `X` is not a valid set of images, if `max_intensity` is not a positive
+            number, or if `output_shape` does not have as many pixels as an image.
+
+        Warns
+        -----
+        UserWarning
+            If intensities exceed `max_intensity`, or seem to be scaled already.
         """
         self._check_max_intensity()
         X = self._validate_images(X, reset=True)
@@ -106,6 +111,13 @@ class ImageScaler(OneToOneFeatureMixin, TransformerMixin, ImageEstimator):
         X_scaled : ndarray of float32, shape (n_samples, n_pixels) or \
                 `(n_samples, *output_shape)`
             The scaled images.
+
+        Raises
+        ------
+        NotFittedError
+            If the scaler is not fitted.
+        ValueError
+            If the images are not like those of :meth:`fit`, or exceed float32.
         """
         check_is_fitted(self)
         X = self._validate_images(X, reset=False)
@@ -125,6 +137,13 @@ class ImageScaler(OneToOneFeatureMixin, TransformerMixin, ImageEstimator):
         -------
         X_original : ndarray of float32, shape (n_samples, n_pixels)
             The images in their original range, as rows of pixels.
+
+        Raises
+        ------
+        NotFittedError
+            If the scaler is not fitted.
+        ValueError
+            If the images are not like those of :meth:`fit`, or exceed float32.
         """
         check_is_fitted(self)
         X = self._validate_images(X, reset=False)
