@@ -48,11 +48,12 @@ test-wheel: dist  ## Run the README's code with the wheel, outside the checkout
 test-sdist: dist  ## Run the tests of the sdist, outside the checkout
 	$(BIN)/python tests/distribution.py sdist
 
-lint: .venv/lint  ## Check style, format, spelling, types, workflows and citation
+lint: .venv/lint  ## Check style, spelling, types, imports, workflows and citation
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/codespell
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.citation-file-format CITATION.cff
 
