@@ -15,7 +15,7 @@ from skmnist._sklearn import CallbackSupportMixin
 
 
 class ImageEstimator(CallbackSupportMixin, BaseEstimator):
-    """An estimator that takes images as rows of pixels or as a stack."""
+    """An estimator that takes images: rows of pixels, sparse or not, or a stack."""
 
     # Where scikit-learn's HTML repr links to.
     _doc_link_module = "skmnist"
@@ -27,13 +27,24 @@ class ImageEstimator(CallbackSupportMixin, BaseEstimator):
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
+        tags.input_tags.sparse = True
         return tags
 
     def _validate_images(
         self, X: Any, *, reset: bool, dtype: str = "numeric"
     ) -> np.ndarray:
-        X = flatten_images(X)
-        return validate_data(self, X, reset=reset, dtype=dtype, order="C")
+        return self._validate_pairs(X, "no_validation", reset=reset, dtype=dtype)
+
+    def _validate_pairs(self, X: Any, y: Any, *, reset: bool, dtype: Any) -> Any:
+        return validate_data(
+            self,
+            flatten_images(X),
+            y,
+            reset=reset,
+            dtype=dtype,
+            order="C",
+            accept_sparse="csr",
+        )
 
     def _validate_rows(self, X: Any, dtype: str) -> np.ndarray:
         # As `_validate_images` after a fit, but quick where there is nothing to change.

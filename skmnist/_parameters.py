@@ -15,6 +15,9 @@ import numpy as np
 ACTIVATIONS = ("relu", "tanh", "gelu", "logistic", "identity")
 OPTIMIZERS = ("adam", "adamw", "sgd", "rmsprop", "adagrad")
 
+# skorch's class of splits, by its name.
+VALID_SPLIT = "skorch.dataset.ValidSplit"
+
 # The parameters that a net is built from; a fitted classifier keeps their values, so
 # that it can be built again after a `set_params`.
 NET_PARAMETERS = (
@@ -112,7 +115,7 @@ def as_sizes(hidden_layer_sizes: int | Sequence[int]) -> tuple[int, ...]:
 
 def is_valid_split(value: Any) -> bool:
     """Tell whether a `validation_split` is skorch's."""
-    return _inherits(type(value), "skorch.dataset.ValidSplit")
+    return _inherits(type(value), VALID_SPLIT)
 
 
 def _is_same(name, value, earlier):

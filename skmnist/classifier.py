@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from skmnist import _data, _images, _parameters, _sklearn
 from skmnist._engine import batches, callbacks, device, net, optimizer, state
@@ -389,8 +389,7 @@ class MNISTMLPClassifier(ClassifierMixin, ImageEstimator):
 
     def _validate(self, X: Any, y: Any, reset: bool) -> tuple[np.ndarray, np.ndarray]:
         dtype = device.find_float_types(self._device) if reset else self._dtype
-        X = _images.flatten_images(X)
-        X, y = validate_data(self, X, y, reset=reset, dtype=dtype, order="C")
+        X, y = self._validate_pairs(X, y, reset=reset, dtype=dtype)
         check_classification_targets(y)
         if reset:
             self._dtype: str = X.dtype.name

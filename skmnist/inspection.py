@@ -103,7 +103,7 @@ def misclassified(
     true : label, default=None
         Return only images of this label.
     predicted : label, default=None
-        Return only images that were taken for this label.
+        Return only images predicted as this label.
 
     Returns
     -------

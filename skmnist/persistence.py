@@ -31,9 +31,9 @@ from sklearn.model_selection import (
 from sklearn.pipeline import Pipeline
 from sklearn.utils import all_estimators
 from sklearn.utils._metadata_requests import MetadataRequest, MethodMetadataRequest
-from skorch.dataset import ValidSplit
 
 from skmnist._files import whole_file
+from skmnist._parameters import VALID_SPLIT
 from skmnist.classifier import MNISTMLPClassifier
 from skmnist.preprocessing import ImageScaler
 
@@ -48,7 +48,6 @@ DIGEST_SIZE = 64
 TRUSTED_CLASSES = (
     MNISTMLPClassifier,
     ImageScaler,
-    ValidSplit,
     KFold,
     StratifiedKFold,
     ShuffleSplit,
@@ -315,7 +314,7 @@ def _trusted_objects():
     # Fewer than skops trusts: its list has estimators whose C code believes any state.
     classes = [Pipeline, GridSearchCV, RandomizedSearchCV]
     classes += [cls for _, cls in all_estimators(type_filter="transformer")]
-    return _names((*TRUSTED_CLASSES, *classes))
+    return _names((*TRUSTED_CLASSES, *classes)) | {VALID_SPLIT}
 
 
 @functools.cache
@@ -326,7 +325,7 @@ def _trusted_names():
     metrics = [get_scorer(name)._score_func for name in get_scorer_names()]
     # What is not a class is only named; loading calls none of it.
     values = (chi2, f_classif, mutual_info_classif, *metrics, np.dtype)
-    return _names((*TRUSTED_CLASSES, *values))
+    return _names((*TRUSTED_CLASSES, *values)) | {VALID_SPLIT}
 
 
 @functools.cache

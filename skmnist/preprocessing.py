@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
+import scipy.sparse
 from sklearn.base import OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
@@ -92,7 +93,7 @@ class ImageScaler(OneToOneFeatureMixin, TransformerMixin, ImageEstimator):
         """
         self._check_max_intensity()
         X = self._validate_images(X, reset=True)
-        self._check_output_shape(n_pixels=X.shape[1])
+        self._check_output_shape(X)
         self._warn_of_other_intensities(X)
         self._tell_callbacks(X, y)
         return self
@@ -110,7 +111,7 @@ class ImageScaler(OneToOneFeatureMixin, TransformerMixin, ImageEstimator):
         -------
         X_scaled : ndarray of float32, shape (n_samples, n_pixels) or \
                 `(n_samples, *output_shape)`
-            The scaled images.
+            The scaled images; sparse if `X` is.
 
         Raises
         ------
@@ -121,8 +122,11 @@ class ImageScaler(OneToOneFeatureMixin, TransformerMixin, ImageEstimator):
         """
         check_is_fitted(self)
         X = self._validate_images(X, reset=False)
+        self._check_output_shape(X)
         scaled = _to_float32(np.divide, X, self.max_intensity)
-        return scaled.reshape(len(X), *(self.output_shape or X.shape[1:]))
+        if scipy.sparse.issparse(scaled):
+            return scaled
+        return scaled.reshape(len(scaled), *(self.output_shape or scaled.shape[1:]))
 
     def inverse_transform(self, X: ArrayLike) -> np.ndarray:
         """Multiply by `max_intensity`.
@@ -168,11 +172,18 @@ class ImageScaler(OneToOneFeatureMixin, TransformerMixin, ImageEstimator):
                 "intensity of a pixel, such as 255."
             )
 
-    def _check_output_shape(self, n_pixels):
-        if self.output_shape is not None and math.prod(self.output_shape) != n_pixels:
+    def _check_output_shape(self, X):
+        if self.output_shape is None:
+            return
+        if scipy.sparse.issparse(X):
             raise ValueError(
-                f"output_shape={self.output_shape!r} does not fit images of {n_pixels} "
-                "pixels; its sizes must multiply to that number."
+                f"output_shape={self.output_shape!r} needs dense images, but X is "
+                "sparse; give output_shape=None."
+            )
+        if math.prod(self.output_shape) != X.shape[1]:
+            raise ValueError(
+                f"output_shape={self.output_shape!r} does not fit images of "
+                f"{X.shape[1]} pixels; its sizes must multiply to that number."
             )
 
     def _tell_callbacks(self, X, y):
@@ -199,6 +210,9 @@ class ImageScaler(OneToOneFeatureMixin, TransformerMixin, ImageEstimator):
 
 
 def _to_float32(operation, X, max_intensity):
+    if scipy.sparse.issparse(X):
+        values = _to_float32(operation, X.data, max_intensity)
+        return type(X)((values, X.indices, X.indptr), shape=X.shape)
     # NumPy casts in small buffers on the way, so no second copy of X is made.
     with np.errstate(over="raise"):
         try:

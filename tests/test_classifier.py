@@ -13,7 +13,6 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
-import scipy.sparse
 import skorch.callbacks
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
@@ -951,7 +950,6 @@ def spoil(value):
         (PIXELS.reshape(20, 2, 2, 3, 1), r"X has shape \(20, 2, 2, 3, 1\)"),
         ([[1, 2], [3]], "X is a list of images of different lengths"),
         (PIXELS + 1j, "Complex data not supported"),
-        (scipy.sparse.csr_array(PIXELS), "Sparse data was passed"),
         (np.full((20, 12), "a"), "string"),
         (np.full((20, 12), object()), "not 'object'"),
         (None, "Expected 2D array"),
@@ -1343,14 +1341,9 @@ def test_a_file_of_another_version_warns_on_the_line_that_loads(
 
 # In scikit-learn's own tests
 
-# Their texts come as sparse matrices.
 SUBSTITUTE = """
-import scipy.sparse
 import sklearn.linear_model
 from skmnist import MNISTMLPClassifier
-
-def make_dense(X):
-    return X.toarray() if scipy.sparse.issparse(X) else X
 
 class LogisticRegression(MNISTMLPClassifier):
     def __init__(self, C=1.0, solver="lbfgs", max_iter=100, random_state=None):
@@ -1358,18 +1351,6 @@ class LogisticRegression(MNISTMLPClassifier):
         self.C = C
         self.solver = solver
         self.max_iter = max_iter
-
-    def fit(self, X, y, sample_weight=None):
-        return super().fit(make_dense(X), y, sample_weight)
-
-    def predict(self, X):
-        return super().predict(make_dense(X))
-
-    def predict_proba(self, X):
-        return super().predict_proba(make_dense(X))
-
-    def decision_function(self, X):
-        return super().decision_function(make_dense(X))
 
 sklearn.linear_model.LogisticRegression = LogisticRegression
 """

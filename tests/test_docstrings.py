@@ -14,7 +14,7 @@ PACKAGE = Path(skmnist.__file__).parent
 
 def is_public(path):
     parts = path.relative_to(PACKAGE).parts
-    return not any(part.startswith("_") for part in parts) and parts != ("plotting.py",)
+    return not any(part.startswith("_") for part in parts)
 
 
 def find_public(body, owner=None):

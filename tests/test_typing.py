@@ -7,7 +7,8 @@ import pytest
 
 import skmnist
 
-MODULES = sorted(Path(skmnist.__file__).parent.glob("*.py"))
+PACKAGE = Path(skmnist.__file__).parent
+MODULES = sorted([*PACKAGE.glob("*.py"), *PACKAGE.glob("plotting/*.py")])
 
 
 def iterate_public(body, owner=None):

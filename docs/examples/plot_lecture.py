@@ -146,8 +146,8 @@ ConfusionMatrixDisplay.from_estimator(
 plt.show()
 
 # %%
-# An 8 that was taken for a 2
-# ---------------------------
+# An 8 that was predicted as a 2
+# -------------------------------
 # The lecture ends with one. These are all of ours, the most confident first:
 
 ImageGridDisplay.from_misclassified(

@@ -3,7 +3,7 @@ The mistakes of a classifier
 ============================
 
 A test accuracy says how often a classifier is wrong. This example shows where: which
-digits it takes for which, how sure it was, and what the images look like.
+digits it predicts as which, how sure it was, and what the images look like.
 """
 
 # %%
@@ -34,8 +34,8 @@ print(f"{data}, {len(X_test):,} test images")
 evaluate(model, X_test, y_test).round(4)
 
 # %%
-# Which digits are taken for which
-# --------------------------------
+# Which digits are predicted as which
+# -----------------------------------
 # The diagonal of a confusion matrix is so large that the rest pales. With the right
 # answers weighted zero, the colours show the mistakes.
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
+import scipy.sparse
 import skorch.dataset
 import torch
 from torch.utils.data import Subset
@@ -18,7 +19,7 @@ class ImageDataset(skorch.dataset.Dataset):
 
     Parameters
     ----------
-    X : tensor or ndarray of shape (n_samples, n_pixels)
+    X : tensor, ndarray or CSR matrix of shape (n_samples, n_pixels)
         The images.
     y : tensor of int64, shape (n_samples,), default=None
         The labels, encoded as 0 to n_classes - 1.
@@ -28,11 +29,12 @@ class ImageDataset(skorch.dataset.Dataset):
 
     def __init__(
         self,
-        X: torch.Tensor | np.ndarray,
+        X: Any,
         y: torch.Tensor | None = None,
         sample_weight: torch.Tensor | None = None,
     ):
-        super().__init__(X, y)
+        # Of a sparse matrix skorch would not know the length.
+        super().__init__(X, y, length=X.shape[0] if scipy.sparse.issparse(X) else None)
         self.sample_weight = sample_weight
 
 
@@ -53,11 +55,11 @@ def make_subsets(
     subsets : list
         Subsets of an :class:`ImageDataset`; None for None.
     """
-    moved: dict[int, torch.Tensor] = {}
+    moved: dict[int, Any] = {}
 
     def move(array):
-        if array is None:
-            return None
+        if array is None or scipy.sparse.issparse(array):
+            return array
         if id(array) not in moved:
             moved[id(array)] = as_tensor(array).to(device)
         return moved[id(array)]
@@ -93,7 +95,11 @@ class Batches:
     ):
         is_subset = isinstance(dataset, Subset)
         whole = cast(ImageDataset, dataset.dataset if is_subset else dataset)
-        self.X = torch.as_tensor(whole.X, device=device)
+        self.device = device
+        if scipy.sparse.issparse(whole.X):
+            self.X: Any = _SparseRows(whole.X, batch_size, device)
+        else:
+            self.X = torch.as_tensor(whole.X, device=device)
         self.y = None if whole.y is None else torch.as_tensor(whole.y, device=device)
         self.sample_weight = whole.sample_weight
         self.rows = np.asarray(dataset.indices) if is_subset else None
@@ -123,9 +129,28 @@ class Batches:
         if self.rng is not None:
             order = self.rng.permutation(self.n_samples if order is None else order)
         if order is not None:
-            return torch.as_tensor(order, device=self.X.device).split(self.batch_size)
+            return torch.as_tensor(order, device=self.device).split(self.batch_size)
         starts = range(0, self.n_samples, self.batch_size)
         return [slice(start, start + self.batch_size) for start in starts]
+
+
+class _SparseRows:
+    """Rows that become dense when they are taken, until the next are."""
+
+    def __init__(self, X, n_rows, device):
+        self.X = X
+        self.device = device
+        # One for all batches: the memory of many would be left in pieces, and grow to
+        # that of the whole.
+        self.dense = np.empty((n_rows, X.shape[1]), X.dtype)
+
+    def __getitem__(self, rows):
+        some = self.X[rows]
+        dense = some.toarray(out=self.dense[: some.shape[0]])
+        return torch.from_numpy(dense).to(self.device)
+
+    def index_select(self, dim, rows):
+        return self[rows.cpu().numpy()]
 
 
 def select_rows(

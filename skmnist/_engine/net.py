@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 import numpy as np
+import scipy.sparse
 import torch
 from sklearn.exceptions import ConvergenceWarning
 from skorch import NeuralNetClassifier
@@ -240,7 +241,7 @@ class MLPNet(NeuralNetClassifier):
 
         Parameters
         ----------
-        X : ndarray of shape (n_samples, n_pixels)
+        X : ndarray or CSR matrix of shape (n_samples, n_pixels)
             The images.
         head : callable
             From a tensor of logits to a tensor: softmax, for example.
@@ -252,11 +253,19 @@ class MLPNet(NeuralNetClassifier):
         """
         if self.module_.training:
             self.module_.eval()
-        dataset = ImageDataset(as_tensor(X))
+        dataset = ImageDataset(X if scipy.sparse.issparse(X) else as_tensor(X))
         batches = Batches(dataset, EVALUATION_BATCH_SIZE, self.device)
         with torch.inference_mode():
-            outputs = [head(self._logits(Xi)).cpu() for Xi, _ in batches]
-            return torch.cat(outputs).numpy()
+            # Into one array: many small ones would leave the memory of the batches in
+            # pieces.
+            outputs, start = np.empty(0), 0
+            for Xi, _ in batches:
+                part = head(self._logits(Xi)).cpu().numpy()
+                if start == 0:
+                    outputs = np.empty((len(dataset), *part.shape[1:]), part.dtype)
+                outputs[start : start + len(part)] = part
+                start += len(part)
+            return outputs
 
     def _logits(self, X):
         n_missing = -X.shape[0] % TILE

@@ -1,0 +1,340 @@
+"""HistoryDisplay: the training curves of a classifier."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
+
+from skmnist.inspection import unwrap
+from skmnist.plotting._axes import BLUE, VERMILION, make_axes
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
+
+    from skmnist.plotting._axes import AxesLike
+
+# Okabe and Ito's, without the yellow, which is too pale for a line.
+PALETTE = (BLUE, VERMILION, "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+# Of the table of scikit-learn's ScoringMonitor; its other columns are scores.
+MONITOR_COLUMNS = (
+    "task_id_path",
+    "parent_task_id_path",
+    "estimator_name",
+    "task_name",
+    "task_id",
+    "sequential_subtasks",
+)
+PARTS = {"train": "training", "valid": "validation"}
+BEST_MARK = {
+    "marker": "*",
+    "markersize": 13,
+    "markeredgecolor": "white",
+    "linestyle": "none",
+}
+
+
+class HistoryDisplay:
+    """Training curves: the loss above, the accuracy below, the best epoch marked.
+
+    Make it with :meth:`from_estimator` or :meth:`from_history`.
+
+    Parameters
+    ----------
+    histories : mapping of str or None to DataFrame
+        The history of each run by its name, a row per epoch: `epoch` and columns that
+        begin with `train_` or `valid_`, such as `train_loss`. The name of a single run
+        may be None.
+
+    Attributes
+    ----------
+    figure_ : :class:`matplotlib.figure.Figure`
+        The figure.
+    ax_ : ndarray of :class:`matplotlib.axes.Axes`
+        The axes, of the loss and of the accuracy.
+    lines_ : dict of tuple to :class:`matplotlib.lines.Line2D`
+        The curves, by run and column, such as `lines_[None, "valid_loss"]`.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skmnist import HistoryDisplay, MNISTMLPClassifier
+    >>> X, y = load_digits(return_X_y=True)
+    >>> model = MNISTMLPClassifier(random_state=0).fit(X / 16, y)
+    >>> display = HistoryDisplay.from_estimator(model)
+    >>> [ax.get_ylabel() for ax in display.ax_]
+    ['Loss', 'Accuracy']
+    """
+
+    def __init__(self, histories: Mapping[str | None, pd.DataFrame]):
+        self.histories = histories
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: BaseEstimator,
+        *,
+        name: str | None = None,
+        ax: AxesLike | None = None,
+        line_kw: dict[str, Any] | None = None,
+        best_kw: dict[str, Any] | None = None,
+    ) -> Self:
+        """Draw the training curves of a classifier.
+
+        Parameters
+        ----------
+        estimator : estimator
+            A fitted :class:`MNISTMLPClassifier` or
+            :class:`sklearn.neural_network.MLPClassifier`, or a Pipeline or search that
+            ends in one.
+        name : str, default=None
+            The name of the run in the legend.
+        ax : Axes or two Axes, default=None
+            Where to draw; see :meth:`plot`.
+        line_kw : dict, default=None
+            Keyword arguments of :meth:`matplotlib.axes.Axes.plot` for the curves.
+        best_kw : dict, default=None
+            Keyword arguments of :meth:`matplotlib.axes.Axes.plot` for the mark of the
+            best epoch.
+
+        Returns
+        -------
+        display : HistoryDisplay
+            The display, drawn.
+
+        Raises
+        ------
+        NotFittedError
+            If the classifier is not fitted.
+        TypeError
+            If the classifier has no history.
+        ValueError
+            If there are too few axes.
+        """
+        _, classifier = unwrap(estimator)
+        history = _history(classifier)
+        return cls({name: history}).plot(ax, line_kw=line_kw, best_kw=best_kw)
+
+    @classmethod
+    def from_history(
+        cls,
+        history: pd.DataFrame | Mapping[str, pd.DataFrame],
+        *,
+        ax: AxesLike | None = None,
+        line_kw: dict[str, Any] | None = None,
+        best_kw: dict[str, Any] | None = None,
+    ) -> Self:
+        """Draw one history, or several over each other.
+
+        Parameters
+        ----------
+        history : DataFrame or mapping of str to DataFrame
+            The `history_` of a classifier, or several of them by name; or the table of
+            a :class:`sklearn.callback.ScoringMonitor`, with a curve for each fit of a
+            search.
+        ax : Axes or two Axes, default=None
+            Where to draw; see :meth:`plot`.
+        line_kw : dict, default=None
+            Keyword arguments of :meth:`matplotlib.axes.Axes.plot` for the curves.
+        best_kw : dict, default=None
+            Keyword arguments of :meth:`matplotlib.axes.Axes.plot` for the mark of the
+            best epoch.
+
+        Returns
+        -------
+        display : HistoryDisplay
+            The display, drawn.
+
+        Raises
+        ------
+        ValueError
+            If there is no history, if one has no `epoch` or no column to draw, or if
+            there are too few axes.
+        """
+        histories = _name_histories(history)
+        return cls(histories).plot(ax, line_kw=line_kw, best_kw=best_kw)
+
+    def plot(
+        self,
+        ax: AxesLike | None = None,
+        *,
+        line_kw: dict[str, Any] | None = None,
+        best_kw: dict[str, Any] | None = None,
+    ) -> Self:
+        """Draw the curves.
+
+        Parameters
+        ----------
+        ax : Axes or two Axes, default=None
+            Where to draw: two axes for loss and accuracy, or one that is divided into
+            two. By default a new figure is made.
+        line_kw : dict, default=None
+            Keyword arguments of :meth:`matplotlib.axes.Axes.plot` for the curves.
+        best_kw : dict, default=None
+            Keyword arguments of :meth:`matplotlib.axes.Axes.plot` for the mark of the
+            best epoch.
+
+        Returns
+        -------
+        display : HistoryDisplay
+            This display.
+
+        Raises
+        ------
+        ValueError
+            If there is no history, if one has no `epoch` or no column to draw, or if
+            there are too few axes.
+        """
+        metrics = _drawable_metrics(self.histories)
+        size = (6.4, 2.6 * len(metrics) + 0.4)
+        axes = make_axes(ax, (len(metrics), 1), size, sharex=True)
+        self.ax_: np.ndarray = axes[:, 0]
+        self.figure_: Figure = self.ax_[0].figure
+        self.lines_: dict[tuple[str | None, str], Line2D] = {}
+        styles = _run_styles(self.histories)
+        for metric, metric_ax in zip(metrics, self.ax_, strict=True):
+            for name in self.histories:
+                self._plot_run(
+                    name, metric, metric_ax, styles[name], line_kw or {}, best_kw or {}
+                )
+            metric_ax.set_ylabel(metric.replace("_", " ").capitalize())
+            metric_ax.grid(alpha=0.3)
+        self.ax_[-1].set_xlabel("Epoch")
+        self.ax_[-1].xaxis.get_major_locator().set_params(integer=True)
+        self._add_legend(styles)
+        return self
+
+    def _plot_run(self, name, metric, ax, styles, line_kw, best_kw):
+        history = self.histories[name]
+        for part, style in styles.items():
+            column = f"{part}_{metric}"
+            if column in history:
+                (self.lines_[name, column],) = ax.plot(
+                    history["epoch"], history[column], **style | line_kw
+                )
+        row = _best_row(history)
+        if row is not None and f"valid_{metric}" in history:
+            best = history.iloc[row]
+            style = BEST_MARK | {"color": styles["valid"]["color"]}
+            ax.plot([best["epoch"]], [best[f"valid_{metric}"]], **style | best_kw)
+
+    def _add_legend(self, run_styles):
+        from matplotlib.lines import Line2D
+
+        names = list(self.histories)
+        is_one = len(names) == 1
+        # Colour distinguishes runs, style parts: the legend explains each once.
+        grey = {} if is_one else {"color": "0.4"}
+        styles = {} if is_one else {name: run_styles[name]["valid"] for name in names}
+        columns = {column for _, column in self.lines_}
+        for part, word in PARTS.items():
+            if any(column.startswith(part) for column in columns):
+                styles[word] = run_styles[names[0]][part] | grey
+        best_row = _best_row(self.histories[names[0]])
+        if best_row is not None:
+            epoch = self.histories[names[0]]["epoch"].iloc[best_row]
+            word = f"best epoch: {epoch:.0f}" if is_one else "best epoch"
+            color = run_styles[names[0]]["valid"]["color"]
+            styles[word] = BEST_MARK | {"color": color} | grey
+        place = {} if is_one else {"loc": "upper left", "bbox_to_anchor": (1.01, 1)}
+        self.ax_[0].legend(
+            handles=[
+                Line2D([], [], label=word, **style) for word, style in styles.items()
+            ],
+            title=names[0] if is_one else None,
+            **place,
+        )
+
+
+def _history(classifier):
+    check_is_fitted(classifier)
+    if hasattr(classifier, "history_"):
+        return classifier.history_
+    if not hasattr(classifier, "loss_curve_"):
+        raise TypeError(
+            f"{type(classifier).__name__} has no history of its training; give an "
+            "MNISTMLPClassifier or an MLPClassifier, or use from_history."
+        )
+    import pandas as pd
+
+    history = pd.DataFrame({"train_loss": classifier.loss_curve_})
+    history.insert(0, "epoch", np.arange(1, len(history) + 1))
+    if classifier.early_stopping:
+        history["valid_accuracy"] = classifier.validation_scores_
+    return history
+
+
+def _name_histories(history) -> Mapping[str | None, pd.DataFrame]:
+    if "parent_task_id_path" in history:
+        return _split_tasks(history)
+    return dict(history) if isinstance(history, Mapping) else {None: history}
+
+
+def _drawable_metrics(histories):
+    """Return what is to be drawn: the loss, the accuracy, then what else there is."""
+    found = {"loss": False, "accuracy": False}
+    for name, history in histories.items():
+        metrics = [
+            column.removeprefix(f"{part}_")
+            for column in history
+            for part in PARTS
+            if column.startswith(f"{part}_")
+        ]
+        if not metrics or "epoch" not in history:
+            where = "" if name is None else f" {name!r}"
+            raise ValueError(
+                f"The history{where} has the columns {list(history)}; it needs epoch "
+                "and one that begins with train_ or valid_, such as train_loss."
+            )
+        found |= dict.fromkeys(metrics, True)
+    if not histories:
+        raise ValueError("There is no history to draw; give at least one.")
+    return [metric for metric, is_there in found.items() if is_there]
+
+
+def _split_tasks(log):
+    """Return the histories in a table of scikit-learn's ScoringMonitor."""
+    epochs = log[log["task_name"] == "epoch"]
+    scores = [column for column in log if column not in MONITOR_COLUMNS]
+    return {
+        "task " + ".".join(map(str, path)): rows[scores]
+        .add_prefix("train_")
+        .assign(epoch=rows["task_id"] + 1)
+        for path, rows in epochs.groupby("parent_task_id_path")
+    }
+
+
+def _best_row(history):
+    """Return the position of the epoch that validated best, or None."""
+    for column, find in (("valid_loss", np.argmin), ("valid_accuracy", np.argmax)):
+        if column in history:
+            values = history[column].to_numpy(dtype=float)
+            known = np.flatnonzero(np.isfinite(values))
+            return known[find(values[known])] if len(known) else None
+    return None
+
+
+def _run_styles(histories):
+    """Return for each run the style of its training and its validation curves."""
+    if len(histories) == 1:
+        style = {"train": {"color": BLUE}, "valid": {"color": VERMILION}}
+        return dict.fromkeys(histories, style)
+    is_validated = any(_best_row(history) is not None for history in histories.values())
+    dashed = {"linestyle": "--", "linewidth": 1} if is_validated else {}
+    return {
+        name: {"train": {"color": color} | dashed, "valid": {"color": color}}
+        for name, color in zip(histories, _colors(len(histories)), strict=False)
+    }
+
+
+def _colors(n_runs):
+    if n_runs <= len(PALETTE):
+        return PALETTE
+    from matplotlib import colormaps
+
+    return colormaps["viridis"](np.linspace(0, 1, n_runs))

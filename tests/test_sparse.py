@@ -1,0 +1,128 @@
+import pickle
+
+import numpy as np
+import pytest
+import scipy.sparse
+from numpy.testing import assert_array_equal
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+
+from skmnist import ImageScaler, MNISTMLPClassifier
+
+FORMATS = ["bsr", "coo", "csc", "csr", "dok", "lil"]
+
+
+def small(**parameters):
+    return MNISTMLPClassifier(16, **{"max_epochs": 2, "random_state": 0} | parameters)
+
+
+def as_sparse(X, kind):
+    return scipy.sparse.csr_array(X).asformat(kind)
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_sparse_images_are_the_same_images(digits, kind):
+    X, y = digits
+    sparse = as_sparse(X, kind)
+
+    from_sparse = small().fit(sparse, y)
+    from_dense = small().fit(X, y)
+
+    assert_array_equal(from_sparse.predict_proba(sparse), from_dense.predict_proba(X))
+    assert_array_equal(from_dense.predict(sparse), from_sparse.predict(X))
+
+
+def test_weights_validation_data_and_parts_may_be_sparse(digits):
+    X, y = digits
+    sparse = scipy.sparse.csr_matrix(X)
+    weight = np.arange(len(y)) % 3
+    results = []
+
+    for images in (X, sparse):
+        classifier = small(early_stopping=True).fit(
+            images[:300], y[:300], weight[:300], X_val=images[300:], y_val=y[300:]
+        )
+        classifier.partial_fit(images[:100], y[:100], sample_weight=weight[:100])
+        results.append(classifier.decision_function(images))
+
+    assert_array_equal(*results)
+
+
+def test_wide_indices_are_taken(digits):
+    X, y = digits
+    wide = scipy.sparse.csr_array(X)
+    wide.indices, wide.indptr = wide.indices.astype("i8"), wide.indptr.astype("i8")
+
+    assert_array_equal(small().fit(wide, y).predict(wide), small().fit(X, y).predict(X))
+
+
+def test_a_search_over_sparse_images(digits):
+    X, y = digits
+    model = make_pipeline(ImageScaler(1), small())
+    grid = {"mnistmlpclassifier__dropout": [0.0, 0.5]}
+
+    sparse, dense = (
+        GridSearchCV(model, grid, cv=2).fit(images, y)
+        for images in (scipy.sparse.csr_array(X), X)
+    )
+
+    assert_array_equal(
+        sparse.cv_results_["mean_test_score"], dense.cv_results_["mean_test_score"]
+    )
+
+
+def test_a_classifier_of_sparse_images_comes_back_from_a_pickle(digits):
+    X, y = digits
+    sparse = scipy.sparse.csr_array(X)
+    classifier = small().fit(sparse, y)
+
+    loaded = pickle.loads(pickle.dumps(classifier))
+
+    assert_array_equal(loaded.predict_proba(sparse), classifier.predict_proba(sparse))
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_the_scaler_keeps_sparse_images_sparse(kind):
+    X = np.array([[0, 51, 0], [102, 255, 0]], dtype=np.uint8)
+    sparse = as_sparse(X, kind)
+    scaler = ImageScaler().fit(sparse)
+
+    scaled = scaler.transform(sparse)
+
+    assert scipy.sparse.issparse(scaled)
+    assert scaled.dtype == np.float32
+    assert_array_equal(scaled.toarray(), scaler.transform(X))
+    assert_array_equal(scaler.inverse_transform(scaled).toarray(), X)
+    assert_array_equal(sparse.toarray(), X)
+
+
+def test_sparse_images_have_no_other_shape():
+    X = np.ones((3, 4))
+    scaler = ImageScaler(1, output_shape=(2, 2)).fit(X)
+
+    with pytest.raises(ValueError, match=r"output_shape=\(2, 2\) needs dense images"):
+        scaler.transform(scipy.sparse.csr_array(X))
+    with pytest.raises(ValueError, match=r"output_shape=\(2, 2\) needs dense images"):
+        scaler.fit(scipy.sparse.csr_array(X))
+
+
+def test_sparse_images_that_are_not_finite_are_refused(digits):
+    X, y = digits
+    sparse = scipy.sparse.csr_array(X)
+    sparse.data[0] = np.nan
+
+    with pytest.raises(ValueError, match="contains NaN"):
+        small().fit(sparse, y)
+
+
+def test_only_a_batch_at_a_time_becomes_dense(peak_memory):
+    X = scipy.sparse.random(
+        60_000, 5_000, density=0.001, random_state=0, format="csr", dtype=np.float32
+    )
+    y = np.arange(60_000) % 2
+    classifier = small(max_epochs=1)
+
+    with peak_memory() as peak:
+        classifier.fit(X, y).predict(X)
+
+    assert peak.megabytes < 400  # all images at once would take 1,200
