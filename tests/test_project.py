@@ -14,6 +14,7 @@ import skmnist
 
 ROOT = Path(__file__).parents[1]
 WORKFLOWS = sorted(ROOT.glob(".github/workflows/*.yml"))
+DOCS = ROOT / "docs"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 
@@ -71,6 +72,36 @@ def test_make_lint_runs_the_tools_of_the_lint_extra():
     packages = {each.name for each in read_requirements(EXTRAS["lint"])}
     commands = {"import-linter": "lint-imports"}
     assert tools == {commands.get(package, package) for package in packages}
+
+
+needs_docs = pytest.mark.skipif(
+    not DOCS.exists(), reason="unavailable here: docs, which an sdist lacks"
+)
+
+
+def read_tree(page):
+    """Return the paths of the files in the tree of a page, such as `skmnist/cli.py`."""
+    folders, paths = {}, []
+    for line in re.findall(r"^ +\w+(?:/|\.py)(?: .*)?$", page, re.MULTILINE):
+        indent, name = len(line) - len(line.lstrip()), line.split()[0]
+        above = [folders[each] for each in sorted(folders) if each < indent]
+        if name.endswith("/"):
+            folders = {k: v for k, v in folders.items() if k < indent} | {indent: name}
+        else:
+            paths.append("".join([*above, name]))
+    return paths
+
+
+@needs_docs
+def test_the_design_names_every_file_and_no_other():
+    page = (DOCS / "design.rst").read_text(encoding="utf-8")
+    files = sorted(
+        path.relative_to(ROOT).as_posix() for path in ROOT.glob("skmnist/**/*.py")
+    )
+
+    assert sorted(read_tree(page)) == files
+    for mention in re.findall(r"``([\w/]+\.py)``", page):
+        assert any(file.endswith(f"/{mention}") for file in files)
 
 
 @pytest.mark.skipif(
