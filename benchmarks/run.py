@@ -397,7 +397,7 @@ def measure_fit(mnist: Mnist, name: str, setting: Setting) -> dict[str, float | 
 
 
 def measure_accuracy(mnist, contestant, model) -> float | None:
-    """Return the share of test images that are taken for what they are."""
+    """Return the share of test images that are predicted as what they are."""
     if contestant.predict is None:
         return None
     predicted = contestant.predict(model, scale(mnist.test_images))

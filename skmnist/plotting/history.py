@@ -71,8 +71,11 @@ class HistoryDisplay:
     ['Loss', 'Accuracy']
     """
 
-    def __init__(self, histories: Mapping[str | None, pd.DataFrame]):
-        self.histories = histories
+    def __init__(
+        self, histories: Mapping[str, pd.DataFrame] | Mapping[str | None, pd.DataFrame]
+    ):
+        # Mapping is not covariant in its keys.
+        self.histories: Mapping[Any, pd.DataFrame] = histories
 
     @classmethod
     def from_estimator(
@@ -269,7 +272,7 @@ def _history(classifier):
     return history
 
 
-def _name_histories(history) -> Mapping[str | None, pd.DataFrame]:
+def _name_histories(history):
     if "parent_task_id_path" in history:
         return _split_tasks(history)
     return dict(history) if isinstance(history, Mapping) else {None: history}
