@@ -26,9 +26,9 @@ extensions = [
     "sphinx_gallery.gen_gallery",
     "sphinx_copybutton",
     "sphinx_design",
-    "myst_parser",  # the changelog is Markdown
+    "myst_parser",  # the changelog and the promises are Markdown
 ]
-exclude_patterns = ["_build", "examples", "**.md"]
+exclude_patterns = ["_build", "examples"]
 suppress_warnings = ["myst.header"]  # the speed table is a part of a page
 templates_path = ["_templates"]
 default_role = "code"

@@ -1,5 +1,6 @@
 """The files around the package agree with each other."""
 
+import ast
 import re
 import shutil
 import subprocess
@@ -102,6 +103,35 @@ def test_the_design_names_every_file_and_no_other():
     assert sorted(read_tree(page)) == files
     for mention in re.findall(r"``([\w/]+\.py)``", page):
         assert any(file.endswith(f"/{mention}") for file in files)
+
+
+def read_test_names():
+    """Return the names of all test functions."""
+    modules = [
+        ast.parse(path.read_text(encoding="utf-8"))
+        for path in (ROOT / "tests").rglob("test_*.py")
+    ]
+    nodes = [node for module in modules for node in ast.walk(module)]
+    return {node.name for node in nodes if isinstance(node, ast.FunctionDef)}
+
+
+@needs_docs
+def test_every_promise_has_a_test_that_exists():
+    page = (DOCS / "promises.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (?!promise |---)(.*) \|$", page, re.MULTILINE)
+    named = {row: re.findall(r"`(test_\w+)`", row) for row in rows}
+
+    assert len(rows) > 100
+    assert [row for row, tests in named.items() if not tests] == []
+    assert set(re.findall(r"`(test_\w+)`", page)) <= read_test_names()
+
+
+@needs_docs
+@pytest.mark.parametrize("page", ["README.md", "docs/install.rst"])
+def test_the_pages_name_the_oldest_python(page):
+    oldest = PROJECT["requires-python"].removeprefix(">=")
+
+    assert f"Python {oldest} or newer" in (ROOT / page).read_text(encoding="utf-8")
 
 
 @pytest.mark.skipif(
