@@ -85,7 +85,15 @@ html_css_files = ["custom.css"]
 html_show_sourcelink = False
 html_copy_source = False
 html_context = {"default_mode": "auto"}
-html_sidebars = {"install": [], "getting_started": [], "changelog": []}
+# Pages with no page below them need no navigation beside them.
+html_sidebars = {
+    "install": [],
+    "getting_started": [],
+    "changelog": [],
+    "contributing": [],
+    "design": [],
+    "promises": [],
+}
 html_theme_options = {
     "navbar_align": "left",
     "header_links_before_dropdown": 7,

@@ -354,7 +354,7 @@ class MNISTMLPClassifier(ClassifierMixin, ImageEstimator):
 
     @property
     def history_(self) -> pd.DataFrame:
-        """The training history, a row an epoch."""
+        """The training history, one row per epoch."""
         check_is_fitted(self, "net_")
         return state.make_history_table(self.net_.history)
 
