@@ -19,7 +19,7 @@ MIDDLE := 1.7.2 1.8.0
 help:  ## Show this help
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*##/ /' | awk '{printf "%-12s %s\n", $$1, substr($$0, index($$0, $$2))}'
 
-demo: .venv/demo  ## Train, judge, save and draw the default network on MNIST
+demo: .venv/demo  ## Train, evaluate, save and plot the default network on MNIST
 	$(BIN)/skmnist
 
 data: .venv/demo  ## Download MNIST into scikit-learn's data home
@@ -48,10 +48,12 @@ test-wheel: dist  ## Run the README's code with the wheel, outside the checkout
 test-sdist: dist  ## Run the tests of the sdist, outside the checkout
 	$(BIN)/python tests/distribution.py sdist
 
-lint: .venv/lint  ## Check style, format, types, workflows and citation
+lint: .venv/lint  ## Check style, spelling, types, imports, workflows and citation
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/codespell
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.citation-file-format CITATION.cff
 
@@ -62,7 +64,7 @@ docs: .venv/docs  ## Build the documentation into docs/_build/html, and test it
 benchmark: .venv/benchmark  ## Time the package against others (20 minutes on two cores)
 	$(BIN)/python benchmarks/run.py
 
-format: .venv/lint  ## Format the code and mend what can be mended
+format: .venv/lint  ## Format the code and fix what can be fixed
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 

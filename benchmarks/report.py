@@ -200,8 +200,8 @@ def check_promises(frame: pd.DataFrame) -> list[Promise]:
         *_check_growth(frame),
     ]
     for name, value in find_single_figures(frame).items():
-        judge = _at_least if name == "grid" else _at_most
-        promises.append(judge(SINGLE_FIGURES[name], value, LIMITS[name]))
+        check = _at_least if name == "grid" else _at_most
+        promises.append(check(SINGLE_FIGURES[name], value, LIMITS[name]))
     return promises
 
 

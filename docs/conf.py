@@ -26,9 +26,9 @@ extensions = [
     "sphinx_gallery.gen_gallery",
     "sphinx_copybutton",
     "sphinx_design",
-    "myst_parser",  # the changelog is Markdown
+    "myst_parser",  # the changelog and the promises are Markdown
 ]
-exclude_patterns = ["_build", "examples", "**.md"]
+exclude_patterns = ["_build", "examples"]
 suppress_warnings = ["myst.header"]  # the speed table is a part of a page
 templates_path = ["_templates"]
 default_role = "code"
@@ -85,7 +85,15 @@ html_css_files = ["custom.css"]
 html_show_sourcelink = False
 html_copy_source = False
 html_context = {"default_mode": "auto"}
-html_sidebars = {"install": [], "getting_started": [], "changelog": []}
+# Pages with no page below them need no navigation beside them.
+html_sidebars = {
+    "install": [],
+    "getting_started": [],
+    "changelog": [],
+    "contributing": [],
+    "design": [],
+    "promises": [],
+}
 html_theme_options = {
     "navbar_align": "left",
     "header_links_before_dropdown": 7,

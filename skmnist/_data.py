@@ -54,7 +54,7 @@ class LabelledImages(NamedTuple):
 
 
 def encode_labels(y: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-    """Return the labels that there are, and each label's place among them.
+    """Return the distinct labels, and the position of each label among them.
 
     Parameters
     ----------
@@ -64,9 +64,9 @@ def encode_labels(y: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     Returns
     -------
     classes : ndarray of shape (n_classes,)
-        The labels that there are, in order.
+        The distinct labels, sorted.
     codes : ndarray of int64, shape (n_samples,)
-        The place of each of `y`.
+        The position of each label of `y`.
     """
     encoder = LabelEncoder()
     codes = encoder.fit_transform(y)
@@ -74,26 +74,26 @@ def encode_labels(y: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
 
 
 def find_codes(y: np.ndarray, classes: np.ndarray, name: str = "y") -> np.ndarray:
-    """Return the place of each label among those that a classifier knows.
+    """Return the position of each label among those that a classifier knows.
 
     Parameters
     ----------
     y : ndarray of shape (n_samples,)
         The labels.
     classes : ndarray of shape (n_classes,)
-        Those that the classifier knows, in order.
+        Those that the classifier knows, sorted.
     name : str, default="y"
         The parameter that the labels came in.
 
     Returns
     -------
     codes : ndarray of int64, shape (n_samples,)
-        The places.
+        The positions.
 
     Raises
     ------
     ValueError
-        Where `y` has others.
+        If `y` has other labels.
     """
     found = y if y.dtype.hasobject else np.unique(y)
     # Not np.isin: it takes the text "1" for the number 1.
@@ -103,6 +103,26 @@ def find_codes(y: np.ndarray, classes: np.ndarray, name: str = "y") -> np.ndarra
             f"{name} has the labels {unknown}, which are not in {classes}."
         )
     return np.searchsorted(classes, y)
+
+
+def check_same_classes(classes: np.ndarray, earlier: np.ndarray) -> None:
+    """Refuse labels that are not those of an earlier fit.
+
+    Parameters
+    ----------
+    classes, earlier : ndarray of shape (n_classes,)
+        The labels now and then, sorted.
+
+    Raises
+    ------
+    ValueError
+        If they differ.
+    """
+    if not np.array_equal(classes, earlier):
+        raise ValueError(
+            f"The labels {classes} are not those of the earlier fit, {earlier}; use a "
+            "new classifier or warm_start=False."
+        )
 
 
 def weigh(
@@ -119,7 +139,7 @@ def weigh(
     X : ndarray of shape (n_samples, n_pixels)
         The images.
     codes : ndarray of int64, shape (n_samples,)
-        Their labels, as places in `classes`.
+        Their labels, as positions in `classes`.
     sample_weight : array-like of shape (n_samples,), a number or None
         As for `fit` of :class:`MNISTMLPClassifier`.
     class_weight : dict, "balanced" or None
@@ -145,7 +165,7 @@ def weigh(
     weight *= _class_weights(class_weight, classes, codes, weight)[codes]
     if not weight.any():
         raise ValueError(
-            "All weights are zero; sample_weight and class_weight must leave at least "
+            "All weights are zero; sample_weight and class_weight must give at least "
             "one row a positive weight."
         )
     # Scaled first: what is tiny or huge in float64 may be zero or infinite in float32.
@@ -226,7 +246,7 @@ def split_rows(
 
 
 def draw_seed(random_state: Any) -> int:
-    """Return the seed of a fit, without a look at NumPy's global generator."""
+    """Return the seed of a fit, without use of NumPy's global generator."""
     if random_state is None:
         return int(np.random.SeedSequence().generate_state(1)[0])
     if isinstance(random_state, numbers.Integral):

@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
-from skmnist._images import flatten_images
+from skmnist._images import are_valid_rows, flatten_images
 from skmnist._sklearn import CallbackSupportMixin
 
 
@@ -33,14 +33,28 @@ class ImageEstimator(CallbackSupportMixin, BaseEstimator):
     def _validate_images(
         self, X: Any, *, reset: bool, dtype: str = "numeric"
     ) -> np.ndarray:
+        return self._validate_pairs(X, "no_validation", reset=reset, dtype=dtype)
+
+    def _validate_pairs(self, X: Any, y: Any, *, reset: bool, dtype: Any) -> Any:
         return validate_data(
             self,
             flatten_images(X),
+            y,
             reset=reset,
             dtype=dtype,
             order="C",
             accept_sparse="csr",
         )
+
+    def _validate_rows(self, X: Any, dtype: str) -> np.ndarray:
+        # As `_validate_images` after a fit, but quick where there is nothing to change.
+        X = flatten_images(X)
+        # scikit-learn's validation does without the attribute too.
+        n_features = getattr(self, "n_features_in_", None)
+        has_names = hasattr(self, "feature_names_in_")
+        if has_names or not are_valid_rows(X, dtype, n_features):
+            X = self._validate_images(X, reset=False, dtype=dtype)
+        return X
 
 
 @contextlib.contextmanager

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 def flatten_images(X: Any) -> Any:
-    """Return images as rows of pixels, without a copy where there is none to make.
+    """Return images as rows of pixels, without a copy if none is needed.
 
-    Anything that is not a stack of images (a DataFrame, a sparse matrix, one image on
-    its own) passes as it is, for scikit-learn's own validation to judge.
+    Anything that is not a stack of images (a DataFrame, a sparse matrix, a single
+    image) is returned unchanged, for scikit-learn's own validation to check.
 
     Parameters
     ----------
@@ -40,8 +40,8 @@ def flatten_images(X: Any) -> Any:
             X = np.asarray(X)
         except ValueError as error:
             raise ValueError(
-                "X is a list of images of different lengths; give each as many pixels "
-                f"as all others ({error})."
+                "X is a list of images of different lengths; give all images the same "
+                f"number of pixels ({error})."
             ) from error
     # Not np.ndim: it breaks on array-likes that refuse NumPy's functions.
     n_dimensions = getattr(X, "ndim", 2)
@@ -77,7 +77,7 @@ def stack_images(
     Raises
     ------
     ValueError
-        If the shape of an image cannot be told, or does not fit.
+        If the shape of an image cannot be inferred, or does not fit.
     """
     X = np.asarray(X)
     if image_shape is None and X.ndim > 2:
@@ -123,7 +123,7 @@ def are_valid_rows(X: Any, dtype: str, n_features: int | None) -> bool:
 
 
 def warn_of_raw_images(X: np.ndarray) -> None:
-    """Warn of images that nobody has scaled.
+    """Warn of images that have not been scaled.
 
     Parameters
     ----------
@@ -133,7 +133,7 @@ def warn_of_raw_images(X: np.ndarray) -> None:
     Warns
     -----
     UserWarning
-        Where intensities go beyond 127, up to 255.
+        If the largest intensity is above 127 and at most 255.
     """
     some = X[:1000]
     if some.min() >= 0 and 127 < some.max() <= 255:

@@ -40,7 +40,7 @@ def check_parameters(parameters: Mapping[str, Any]) -> None:
     ----------
     parameters : dict
         Parameters of :class:`MNISTMLPClassifier` and their values. Those that only
-        torch or scikit-learn can judge, `device` and `random_state`, are passed over.
+        torch or scikit-learn can check, `device` and `random_state`, are skipped.
 
     Raises
     ------
@@ -87,7 +87,7 @@ def check_validation_set(
 def check_same_network(
     parameters: Mapping[str, Any], earlier: Mapping[str, Any]
 ) -> None:
-    """Refuse to go on with a network that other parameters ask for.
+    """Refuse to continue with a network that other parameters ask for.
 
     Parameters
     ----------
@@ -103,8 +103,8 @@ def check_same_network(
         new, old = parameters[name], earlier[name]
         if name not in OPTIMIZER_SETTINGS and not _is_same(name, new, old):
             raise ValueError(
-                f"{name}={new!r} is new, but warm_start=True goes on with a network of "
-                f"{name}={old!r}; use warm_start=False."
+                f"{name}={new!r} is new, but warm_start=True continues with a network "
+                f"of {name}={old!r}; use warm_start=False."
             )
 
 
@@ -219,7 +219,7 @@ RULES = {
     ),
     "optimizer_params": (
         _are_optimizer_params,
-        "None or a dict of the optimizer's keyword arguments (for lr there is "
+        "None or a dict of the optimizer's keyword arguments (for lr use "
         "learning_rate)",
     ),
     "batch_size": (_is_positive_int, "an int of at least 1"),

@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from skmnist import _data, _images, _parameters, _sklearn
 from skmnist._engine import batches, callbacks, device, net, optimizer, state
@@ -27,9 +27,9 @@ __all__ = ["MNISTMLPClassifier"]
 class MNISTMLPClassifier(ClassifierMixin, ImageEstimator):
     """Classify images with a multilayer perceptron trained by PyTorch.
 
-    The defaults are a dense layer of 256 units with dropout 0.5 and a softmax over the
-    classes, trained by skorch. Images should be scaled to about [0, 1] first, as
-    :class:`ImageScaler` does. float64 trains in float64, all else in float32.
+    By default it has one hidden layer of 256 units with dropout. Images should be
+    scaled to about [0, 1] first, as :class:`ImageScaler` does; float64 images are
+    trained on in float64, all others in float32.
 
     Parameters
     ----------
@@ -39,41 +39,35 @@ class MNISTMLPClassifier(ClassifierMixin, ImageEstimator):
         The activation function of the hidden layers.
     dropout : float, default=0.5
         The share of each hidden layer's outputs that is dropped in training, in [0, 1).
-    optimizer : {"adam", "adamw", "sgd", "rmsprop", "adagrad"} or a subclass of \
-            :class:`torch.optim.Optimizer`, default="adam"
-        The optimizer.
+    optimizer : {"adam", "adamw", "sgd", "rmsprop", "adagrad"} or type, default="adam"
+        The optimizer; a type is a subclass of :class:`torch.optim.Optimizer`.
     learning_rate : float, default=1e-3
         The learning rate of the optimizer.
     optimizer_params : dict, default=None
-        More keyword arguments for the optimizer, such as `{"weight_decay": 1e-4}`.
+        Other keyword arguments for the optimizer, such as `{"weight_decay": 1e-4}`.
     batch_size : int, default=128
         The number of images of a training step.
     max_epochs : int, default=10
         The number of passes over the training data.
     validation_split : float, int, splitter or None, default=0.2
-        What is held out to validate on: a fraction in (0, 1), drawn at random and,
-        where every class has rows enough, stratified; an int, for one fold of so many;
-        a :class:`skorch.dataset.ValidSplit`; a scikit-learn splitter; or None.
+        What to hold out: a fraction in (0, 1), stratified if classes are large enough;
+        an int, for one fold of so many; what a splitter or a ValidSplit picks; or None.
     early_stopping : bool, default=False
-        Whether to stop when the validation loss has not improved for `patience`
-        epochs, and to go back to the weights of the best epoch.
+        Whether to stop when the validation loss stalls, and restore the best weights.
     patience : int, default=5
         The number of epochs without improvement after which to stop.
     class_weight : dict, "balanced" or None, default=None
-        A weight for each label, 1 where a label has none, times `sample_weight`;
-        "balanced" weighs the classes alike, in :meth:`partial_fit` those of that call.
+        Weights of labels, 1 by default, or "balanced"; multiplied with `sample_weight`.
     callbacks : list of :class:`skorch.callbacks.Callback`, default=None
-        More callbacks for the net: instances, classes or pairs of a name and one. Each
-        fit works on clones, or on a callback itself where it cannot be cloned.
+        Instances, classes or pairs of a name and one; cloned for each fit if possible.
     warm_start : bool, default=False
-        Whether :meth:`fit` goes on from the weights of the fit before.
+        Whether :meth:`fit` continues from the weights of the earlier fit.
     device : str or torch.device, default="auto"
         Where to train: "auto" takes CUDA, then MPS, then the CPU.
     random_state : int, RandomState instance or None, default=None
-        Determines first weights, validation split, shuffling and dropout, without the
-        global state of NumPy and torch. None is different each time.
+        Seeds initial weights, validation split, shuffling and dropout.
     verbose : int, default=0
-        0 is silent, 1 prints a line an epoch, 2 shows a progress bar as well.
+        0: silent, 1: a line per epoch, 2: also a progress bar.
 
     Attributes
     ----------
@@ -82,32 +76,23 @@ class MNISTMLPClassifier(ClassifierMixin, ImageEstimator):
     n_features_in_ : int
         The number of pixels of an image.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        The names of the pixels; only where `X` has feature names that are all strings.
+        The names of the pixels; only if `X` has feature names that are all strings.
     n_iter_ : int
         The number of epochs run.
     best_epoch_ : int
-        The epoch with the lowest validation loss; only with `early_stopping`, and where
-        an epoch was ended.
+        The epoch with the lowest validation loss; only with `early_stopping`.
     history_ : DataFrame
-        A row an epoch: `epoch`, `train_loss`, `train_accuracy`, `valid_loss`,
-        `valid_accuracy`, `duration` in seconds, and what callbacks record. Values are
-        (weighted) averages, those of training over the epoch with dropout on.
+        One row per epoch: `epoch`, `train_loss`, `train_accuracy`, `valid_loss`,
+        `valid_accuracy`, `duration` in seconds, and what callbacks record.
     net_ : :class:`skorch.NeuralNetClassifier`
         The fitted net; it knows the labels as 0 to n_classes - 1.
     module_ : :class:`torch.nn.Module`
         The fitted torch module, from pixels to logits.
 
-    See Also
-    --------
-    ImageScaler : Scales images for the classifier.
-    sklearn.neural_network.MLPClassifier : scikit-learn's own, without torch.
-
     References
     ----------
     Srivastava et al., 2014, "Dropout: a simple way to prevent neural networks from
-    overfitting", JMLR 15.
-
-    Kingma and Ba, 2015, "Adam: a method for stochastic optimization", ICLR.
+    overfitting", JMLR; Kingma, Ba, 2015, "Adam: a method for stochastic optimization".
 
     Examples
     --------
@@ -174,15 +159,14 @@ class MNISTMLPClassifier(ClassifierMixin, ImageEstimator):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_pixels), (n_samples, rows, columns) or \
-                (n_samples, rows, columns, 1)
+        X : array-like of shape (n_samples, n_pixels) or (n_samples, rows, columns[, 1])
             The images.
         y : array-like of shape (n_samples,)
-            The labels, of any kind that scikit-learn takes.
+            The labels, of any kind that scikit-learn accepts.
         sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative weights of the images. One of weight zero is left out.
+            Non-negative weights of the images. Images of weight zero are left out.
         X_val, y_val, sample_weight_val : array-like, default=None
-            What to validate on in place of `validation_split`.
+            Validation data to use instead of `validation_split`.
 
         Returns
         -------
@@ -192,9 +176,14 @@ class MNISTMLPClassifier(ClassifierMixin, ImageEstimator):
         Raises
         ------
         ValueError
-            If a parameter or the data are not valid; the fit before is as it was.
+            If a parameter or the data are not valid; an earlier fit is left unchanged.
         KeyboardInterrupt
-            On Ctrl-C; the classifier is fitted with the epochs that were ended.
+            On Ctrl-C; the classifier is fitted with the completed epochs.
+
+        Warns
+        -----
+        ConvergenceWarning, UserWarning
+            If the training loss becomes infinite or NaN; if images look unscaled.
         """
         self._check_parameters()
         _parameters.check_validation_set(vars(self), X_val, y_val, sample_weight_val)
@@ -232,17 +221,16 @@ class MNISTMLPClassifier(ClassifierMixin, ImageEstimator):
         classes: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
     ) -> Self:
-        """Go once over a part of the data.
-
-        All rows are trained on: `validation_split`, `early_stopping`, `max_epochs` and
-        `warm_start` play no part. The optimizer goes on where it was.
+        """Train for one more epoch on the given data, without a validation split.
 
         Parameters
         ----------
-        X, y, sample_weight : array-like
-            Images, their labels and their weights, as for :meth:`fit`.
+        X, y : array-like
+            Images and their labels, as for :meth:`fit`.
         classes : array-like of shape (n_classes,), default=None
-            All labels that there will be; needed in the first call.
+            All labels that can occur; required in the first call.
+        sample_weight : array-like of shape (n_samples,), default=None
+            The weights of the images, as for :meth:`fit`.
 
         Returns
         -------
@@ -252,8 +240,14 @@ class MNISTMLPClassifier(ClassifierMixin, ImageEstimator):
         Raises
         ------
         ValueError
-            If a parameter or the data are not valid, do not go with earlier calls, or
-            the first call lacks `classes`.
+            If a parameter or the data are not valid, or do not match earlier calls.
+        KeyboardInterrupt
+            On Ctrl-C; the pass is left unfinished.
+
+        Warns
+        -----
+        ConvergenceWarning, UserWarning
+            As in :meth:`fit`.
         """
         self._check_parameters()
         continues = hasattr(self, "net_")
@@ -280,12 +274,17 @@ class MNISTMLPClassifier(ClassifierMixin, ImageEstimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_pixels) or a stack of images
-            The images, as :meth:`fit` takes them.
+            The images, as for :meth:`fit`.
 
         Returns
         -------
         y : ndarray of shape (n_samples,)
             The labels, as they were given to :meth:`fit`.
+
+        Raises
+        ------
+        NotFittedError, ValueError
+            If the classifier is not fitted, or the images are not like those of `fit`.
         """
         codes = self._forward(X, lambda logits: logits.argmax(dim=1))
         return self.classes_[codes]
@@ -296,12 +295,17 @@ class MNISTMLPClassifier(ClassifierMixin, ImageEstimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_pixels) or a stack of images
-            The images, as :meth:`fit` takes them.
+            The images, as for :meth:`fit`.
 
         Returns
         -------
         probabilities : ndarray of shape (n_samples, n_classes)
             The probabilities, in the order of `classes_`.
+
+        Raises
+        ------
+        NotFittedError, ValueError
+            If the classifier is not fitted, or the images are not like those of `fit`.
         """
         return self._forward(X, lambda logits: logits.softmax(dim=1))
 
@@ -311,12 +315,17 @@ class MNISTMLPClassifier(ClassifierMixin, ImageEstimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_pixels) or a stack of images
-            The images, as :meth:`fit` takes them.
+            The images, as for :meth:`fit`.
 
         Returns
         -------
         log_probabilities : ndarray of shape (n_samples, n_classes)
             Computed from the logits, so that no probability is too small.
+
+        Raises
+        ------
+        NotFittedError, ValueError
+            If the classifier is not fitted, or the images are not like those of `fit`.
         """
         return self._forward(X, lambda logits: logits.log_softmax(dim=1))
 
@@ -326,12 +335,17 @@ class MNISTMLPClassifier(ClassifierMixin, ImageEstimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_pixels) or a stack of images
-            The images, as :meth:`fit` takes them.
+            The images, as for :meth:`fit`.
 
         Returns
         -------
         logits : ndarray of shape (n_samples, n_classes) or (n_samples,)
             The logits; with two classes, by how much the second exceeds the first.
+
+        Raises
+        ------
+        NotFittedError, ValueError
+            If the classifier is not fitted, or the images are not like those of `fit`.
         """
         logits = self._forward(X, lambda logits: logits)
         if len(self.classes_) > 2:
@@ -340,7 +354,7 @@ class MNISTMLPClassifier(ClassifierMixin, ImageEstimator):
 
     @property
     def history_(self) -> pd.DataFrame:
-        """The training history, a row an epoch."""
+        """The training history, one row per epoch."""
         check_is_fitted(self, "net_")
         return state.make_history_table(self.net_.history)
 
@@ -364,23 +378,18 @@ class MNISTMLPClassifier(ClassifierMixin, ImageEstimator):
     def _start(self):
         for name in ("net_", "best_epoch_"):
             self.__dict__.pop(name, None)
-        self._built_with = {
-            name: getattr(self, name) for name in _parameters.NET_PARAMETERS
-        }
+        names = _parameters.NET_PARAMETERS
+        self._built_with = {name: getattr(self, name) for name in names}
         self._seed = _data.draw_seed(self.random_state)
 
     @property
     def _device(self):
-        # Of the fit, not of the parameter: the fitted net stays where it is. The CPU
-        # stands in where a model was loaded on a machine without its device.
+        # Of the fit, not of the parameter; the CPU if a loaded model's is unavailable.
         return device.resolve_device(self._built_with["device"], is_needed=False)
 
     def _validate(self, X: Any, y: Any, reset: bool) -> tuple[np.ndarray, np.ndarray]:
         dtype = device.find_float_types(self._device) if reset else self._dtype
-        X = _images.flatten_images(X)
-        X, y = validate_data(
-            self, X, y, reset=reset, dtype=dtype, order="C", accept_sparse="csr"
-        )
+        X, y = self._validate_pairs(X, y, reset=reset, dtype=dtype)
         check_classification_targets(y)
         if reset:
             self._dtype: str = X.dtype.name
@@ -388,11 +397,8 @@ class MNISTMLPClassifier(ClassifierMixin, ImageEstimator):
         return X, y
 
     def _set_classes(self, classes, continues):
-        if continues and not np.array_equal(classes, self.classes_):
-            raise ValueError(
-                f"The labels {classes} are not those of the fit before, "
-                f"{self.classes_}; use a new classifier or warm_start=False."
-            )
+        if continues:
+            _data.check_same_classes(classes, self.classes_)
         self.classes_: np.ndarray = classes
 
     def _weigh(self, X, codes, sample_weight):
@@ -417,24 +423,14 @@ class MNISTMLPClassifier(ClassifierMixin, ImageEstimator):
         finally:
             if tasks is not None:
                 tasks.forget()
-            stopper = dict(self.net_.callbacks_).get("early_stopping")
-            best_epoch = getattr(stopper, "best_epoch_", 0)
-            if best_epoch > 0:  # else none was ended
-                self.best_epoch_: int = best_epoch
+            if self.net_.best_epoch > 0:  # else none was completed
+                self.best_epoch_: int = self.net_.best_epoch
 
     def _forward(self, X, head):
         check_is_fitted(self, "net_")
-        X = _images.flatten_images(X)
-        # scikit-learn's validation does without the attribute too.
-        n_features = getattr(self, "n_features_in_", None)
-        if hasattr(self, "feature_names_in_") or not _images.are_valid_rows(
-            X, self._dtype, n_features
-        ):
-            X = self._validate_images(X, reset=False, dtype=self._dtype)
-        return self.net_.forward_numpy(X, head)
+        return self.net_.forward_numpy(self._validate_rows(X, self._dtype), head)
 
-    # The fitted state is plain: no skorch net, no torch tensor, whatever the device.
-    def __getstate__(self):
+    def __getstate__(self):  # plain: no skorch net, no torch tensor on any device
         attributes = dict(super().__getstate__(), _skmnist_version=__version__)
         if "net_" in attributes:
             attributes["_net_state"] = state.plain_state(attributes.pop("net_"))

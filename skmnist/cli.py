@@ -1,4 +1,4 @@
-"""The `skmnist` command: load, train, judge, save and draw."""
+"""The `skmnist` command: load, train, evaluate, save and plot."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from skmnist._parameters import ACTIVATIONS, OPTIMIZERS
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -30,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"skmnist: error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("skmnist: interrupted; nothing more is written", file=sys.stderr)
+        print("skmnist: interrupted; no further files are written", file=sys.stderr)
         return 130
     return 0
 
@@ -39,8 +41,8 @@ def make_parser() -> argparse.ArgumentParser:
     """Make the parser. Options that are not given are not set: defaults stand once."""
     parser = argparse.ArgumentParser(
         prog="skmnist",
-        description="Train a neural network on MNIST, judge it on the test images, and "
-        "save the model, its history and three pictures.",
+        description="Train a neural network on MNIST, evaluate it on the test images, "
+        "and save the model, its history and three plots.",
         argument_default=argparse.SUPPRESS,
     )
     parser.add_argument("--version", action="version", version=_version())
@@ -50,8 +52,8 @@ def make_parser() -> argparse.ArgumentParser:
         "--data",
         choices=("auto", "mnist", "digits"),
         default="auto",
-        help="MNIST, scikit-learn's bundled 8x8 digits, or MNIST where it can be had "
-        "(default: auto)",
+        help="MNIST, or scikit-learn's bundled 8x8 digits; auto takes the digits only "
+        "if MNIST is unavailable (default: auto)",
     )
     data.add_argument(
         "--data-home",
@@ -64,7 +66,7 @@ def make_parser() -> argparse.ArgumentParser:
         metavar="DIR",
         type=Path,
         default=Path("skmnist-output"),
-        help="where the results go (default: skmnist-output)",
+        help="where the results are written (default: skmnist-output)",
     )
 
     network = parser.add_argument_group("network")
@@ -75,17 +77,13 @@ def make_parser() -> argparse.ArgumentParser:
         nargs="*",
         action=_Collect,
         collect=tuple,
-        help="units of each hidden layer; none is a linear model",
+        help="units of each hidden layer; without a number, a linear model",
     )
-    network.add_argument(
-        "--activation", choices=("relu", "tanh", "gelu", "logistic", "identity")
-    )
+    network.add_argument("--activation", choices=ACTIVATIONS)
     network.add_argument("--dropout", metavar="P", type=float)
 
     training = parser.add_argument_group("training")
-    training.add_argument(
-        "--optimizer", choices=("adam", "adamw", "sgd", "rmsprop", "adagrad")
-    )
+    training.add_argument("--optimizer", choices=OPTIMIZERS)
     training.add_argument("--learning-rate", metavar="RATE", type=float)
     training.add_argument(
         "--optimizer-params",
@@ -94,7 +92,7 @@ def make_parser() -> argparse.ArgumentParser:
         nargs="+",
         action=_Collect,
         collect=dict,
-        help="more settings of the optimizer, such as momentum=0.9",
+        help="additional settings of the optimizer, such as momentum=0.9",
     )
     training.add_argument("--batch-size", metavar="N", type=int)
     training.add_argument("--max-epochs", metavar="N", type=int)
@@ -109,13 +107,13 @@ def make_parser() -> argparse.ArgumentParser:
         metavar="LEVEL",
         type=int,
         default=2,
-        help="0 silent, 1 a line an epoch, 2 a progress bar too (default: 2)",
+        help="0: silent, 1: a line per epoch, 2: also a progress bar (default: 2)",
     )
     return parser
 
 
 def run(data: str, data_home: str | None, output: Path, **parameters: Any) -> None:
-    """Load the data, train a model, print how good it is and write the results.
+    """Load the data, train a model, print how well it does and write the results.
 
     Parameters
     ----------
@@ -124,7 +122,7 @@ def run(data: str, data_home: str | None, output: Path, **parameters: Any) -> No
     data_home : str or None
         Where the data are kept.
     output : Path
-        The folder that the results go into; made where it is missing.
+        The folder for the results; created if it is missing.
     **parameters
         Parameters of :class:`MNISTMLPClassifier`.
     """
@@ -146,13 +144,13 @@ def run(data: str, data_home: str | None, output: Path, **parameters: Any) -> No
     )
     print(f"\n{summary.to_string(index=False)}\n", flush=True)
     model.fit(images.X_train, images.y_train)
-    print(judge(model, images))
+    print(report(model, images))
     for path in write_results(model, images, output):
         print(f"wrote {path}")
 
 
 class Images(NamedTuple):
-    """Images to train on and to judge by."""
+    """Images to train on and to evaluate on."""
 
     name: str
     X_train: Any
@@ -165,18 +163,36 @@ class Images(NamedTuple):
 
 
 def load_images(data: str, data_home: str | None) -> Images:
-    """Load a data set; "auto" falls back from MNIST to the bundled digits."""
+    """Load a data set; "auto" falls back from MNIST to the bundled digits.
+
+    Parameters
+    ----------
+    data : {"auto", "mnist", "digits"}
+        The data set.
+    data_home : str or None
+        The folder that holds data sets; by default scikit-learn's.
+
+    Returns
+    -------
+    images : Images
+        The images, split into training and test images.
+
+    Raises
+    ------
+    OSError
+        If MNIST is asked for and unavailable.
+    """
     if data == "digits":
         return _load_digits()
     try:
-        # auto has somewhere else to go, so it asks each mirror once only.
+        # auto has other data to use, so it asks each mirror only once.
         return _load_mnist(data_home, n_retries=0 if data == "auto" else 3)
     except OSError as error:
         if data == "mnist":
             raise
-        print(f"MNIST is not to be had: {error}", file=sys.stderr)
+        print(f"MNIST is unavailable: {error}", file=sys.stderr)
         print(
-            "Going on with scikit-learn's bundled 8x8 digits instead.\n",
+            "Using scikit-learn's bundled 8x8 digits instead.\n",
             file=sys.stderr,
             flush=True,
         )
@@ -184,7 +200,7 @@ def load_images(data: str, data_home: str | None) -> Images:
 
 
 def describe(images: Images) -> str:
-    """Return the facts of the data, a line each."""
+    """Return a description of the data, one fact per line."""
     rows, columns = images.image_shape
     facts = {
         "data": images.name,
@@ -197,7 +213,7 @@ def describe(images: Images) -> str:
     return "\n".join(f"{name:<18}{value}" for name, value in facts.items())
 
 
-def judge(model: Any, images: Images) -> str:
+def report(model: Any, images: Images) -> str:
     """Return loss, accuracy, misclassification error and a report by class."""
     from sklearn.metrics import classification_report
 
@@ -207,14 +223,14 @@ def judge(model: Any, images: Images) -> str:
     lines = [
         f"test {name.replace('_', ' ')}: {figures[name]:.4f}" for name in figures.index
     ]
-    report = classification_report(
+    by_class = classification_report(
         images.y_test, model.predict(images.X_test), digits=3, zero_division=0.0
     )
-    return "\n".join(["", *lines, "", report])
+    return "\n".join(["", *lines, "", by_class])
 
 
 def write_results(model: Any, images: Images, output: Path) -> list[Path]:
-    """Write the model, its history and three pictures, each whole or not at all."""
+    """Write the model, its history and three plots, each whole or not at all."""
     import joblib
     import matplotlib
 

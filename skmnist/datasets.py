@@ -1,4 +1,4 @@
-"""MNIST as scikit-learn's fetchers give it: checked, cached, from several mirrors."""
+"""MNIST in the form of scikit-learn's fetchers: checked, cached, from mirrors."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ Images of handwritten digits, centred, in shades of grey.
 :Classes: 10, the digits 0 to 9
 :Maximum intensity: 255 (ink); 0 is the background
 :Creators: Yann LeCun, Corinna Cortes, Christopher J.C. Burges
-:Source: http://yann.lecun.com/exdb/mnist/, by way of mirrors
+:Source: http://yann.lecun.com/exdb/mnist/, through mirrors
 :Licence: CC BY-SA 3.0
 
 Reference: Y. LeCun, L. Bottou, Y. Bengio, P. Haffner (1998). Gradient-based learning
@@ -110,7 +110,7 @@ def fetch_mnist(
     n_retries: int = 3,
     delay: float = 1.0,
 ) -> Bunch | tuple[Any, Any]:
-    """Load the MNIST handwritten digits, downloading them where they are missing.
+    """Load the MNIST handwritten digits, downloading them if they are missing.
 
     Parameters
     ----------
@@ -121,16 +121,16 @@ def fetch_mnist(
         The folder that holds data sets; the files go into its subfolder `mnist`. By
         default scikit-learn's own, see :func:`sklearn.datasets.get_data_home`.
     download_if_missing : bool, default=True
-        If False, raise an OSError where a file is missing or corrupt, instead of
+        If False, raise an OSError if a file is missing or corrupt, instead of
         downloading it.
     return_X_y : bool, default=False
         If True, return `(data, target)` instead of a Bunch.
     as_frame : bool, default=False
         If True, `data` is a DataFrame and `target` a Series.
     n_retries : int, default=3
-        How many more times to ask all mirrors after none had a file.
+        How many more times to try all mirrors after none had a file.
     delay : float, default=1.0
-        The seconds to wait before the mirrors are asked again; each wait is twice as
+        The seconds to wait before the mirrors are tried again; each wait is twice as
         long as the one before.
 
     Returns
@@ -141,7 +141,8 @@ def fetch_mnist(
         data : ndarray of uint8, shape (n_samples, 784), or DataFrame
             The images as rows of pixels, from 0 to 255.
         images : ndarray of uint8, shape (n_samples, 28, 28)
-            The images as rows and columns. It shares its memory with the array `data`.
+            The images as rows and columns; a view of the same memory as the array
+            `data`.
         target : ndarray of int64, shape (n_samples,), or Series
             The digit of each image.
         target_names : ndarray of str, shape (10,)
@@ -151,7 +152,7 @@ def fetch_mnist(
         frame : DataFrame of shape (n_samples, 785) or None
             `data` and `target` in one; only with `as_frame=True`.
         DESCR : str
-            What the data are.
+            A description of the data set.
 
     (data, target) : tuple
         Only with `return_X_y=True`.
@@ -159,20 +160,20 @@ def fetch_mnist(
     Raises
     ------
     ValueError
-        If a parameter, or the environment variable `SKMNIST_MIRROR`, is not allowed.
+        If a parameter, or the environment variable `SKMNIST_MIRROR`, is not valid.
     OSError
         If a file is missing or corrupt and `download_if_missing=False`, if no mirror
-        has it, or if the cache folder cannot be read or written.
+        has it, or if the folder cannot be created, read or written.
 
     Notes
     -----
     The four original files are kept compressed under their original names, and each
     one that is needed is checked by SHA-256 whenever it is loaded.
 
-    A file is sought on several mirrors in turn. The environment variable
-    `SKMNIST_MIRROR` puts one more in front of them: the http or https address of a
-    folder that serves the files. A proxy is taken from `http_proxy`, `https_proxy` and
-    `no_proxy`, as :mod:`urllib.request` does.
+    A file is downloaded from the first of several mirrors that has it. The environment
+    variable `SKMNIST_MIRROR` adds one that is tried before the others: the http or
+    https address of a folder that serves the files. A proxy is taken from
+    `http_proxy`, `https_proxy` and `no_proxy`, as :mod:`urllib.request` does.
 
     References
     ----------
@@ -255,8 +256,8 @@ def _load(
         problem = _find_problem(content, CHECKSUMS[path.name])
     if problem:
         raise OSError(
-            f"{path} {problem}; put the original file there, or have it downloaded "
-            "with download_if_missing=True."
+            f"{path} {problem}; put the original file there, or use "
+            "download_if_missing=True to download it."
         )
     return parse_idx(_decompress(content, path.name), path.name)
 
@@ -293,14 +294,32 @@ def _decompress(content: bytes, name: str) -> bytes:
         raise ValueError(f"{name} is not a gzip file ({error}).") from error
     if not decompressor.eof:
         raise ValueError(
-            f"{name} is cut off, or has more than {CONTENT_SIZE_LIMIT} bytes once "
+            f"{name} is truncated, or has more than {CONTENT_SIZE_LIMIT} bytes once "
             "decompressed."
         )
     return decompressed
 
 
 def parse_idx(content: bytes, name: str) -> np.ndarray:
-    """Return the values of an IDX file of images or labels, as a read-only view."""
+    """Return the values of an IDX file of images or labels, as a read-only view.
+
+    Parameters
+    ----------
+    content : bytes
+        The content of the file, decompressed.
+    name : str
+        The name of the file, for the messages of errors.
+
+    Returns
+    -------
+    values : ndarray of uint8, shape (n_samples,) or (n_samples, rows, columns)
+        The labels or the images.
+
+    Raises
+    ------
+    ValueError
+        If the content is not that of such a file.
+    """
     n_dimensions = {b"\0\0\x08\x01": 1, b"\0\0\x08\x03": 3}.get(content[:4])
     if n_dimensions is None:
         raise ValueError(
@@ -318,7 +337,7 @@ def parse_idx(content: bytes, name: str) -> np.ndarray:
     if 0 in shape or math.prod(shape) != n_values:
         raise ValueError(
             f"{name} has {n_values} values, but its header says {shape}; the file is "
-            "empty, cut off or has something after its end."
+            "empty, truncated or too long."
         )
     return np.frombuffer(content, np.uint8, offset=n_header_bytes).reshape(shape)
 
@@ -385,7 +404,7 @@ def _download_from(mirror: str, path: Path) -> str | None:
             downloader=lambda url, file, pooch: Path(file).write_bytes(content),
         )
     except ValueError:
-        return "the file that it sent is wrong or cut off (its SHA-256 differs)"
+        return "the file that it sent is corrupt (its SHA-256 differs)"
     except OSError as error:
         raise _unusable(path, error) from error
     return None

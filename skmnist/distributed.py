@@ -21,17 +21,17 @@ LARGE = 100_000
 class DaskBackend(ParallelBackendBase):
     """A joblib backend for scikit-learn's searches on a dask cluster.
 
-    The same as joblib's own `backend="dask"`, except that the data are a task too, so
-    that dask can make them again: where a worker dies, its work and its data go to
-    another one. With joblib's own a search is lost when the only copy of the data was
-    on that worker.
+    It is joblib's own `backend="dask"`, except that the data are a task too, so that
+    dask can create them again: if a worker dies, its work and its data go to another
+    one. With joblib's own backend a search is lost if the only copy of the data was on
+    that worker.
 
     Parameters
     ----------
     client : distributed.Client
         The client of the cluster.
     retries : int, default=2
-        How often a call that raised an error is tried again.
+        How many times a call that raised an error is retried.
 
     Raises
     ------
@@ -65,7 +65,7 @@ class DaskBackend(ParallelBackendBase):
         self._calls: set[Future] = set()
 
     def effective_n_jobs(self, n_jobs: int | None) -> int:
-        """Return the number of calls that the cluster can run at once."""
+        """Return the number of calls that the cluster can run in parallel."""
         # Two at least: joblib runs what it takes for one job here, not on the cluster.
         return max(2, sum(self.client.ncores().values()))
 
@@ -95,7 +95,7 @@ class DaskBackend(ParallelBackendBase):
         return out.result()
 
     def stop_call(self) -> None:
-        """Let go of the data."""
+        """Release the data."""
         self._data.clear()
 
     def abort_everything(self, ensure_ready: bool = True) -> None:

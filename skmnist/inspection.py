@@ -47,10 +47,12 @@ def evaluate(
 
     Raises
     ------
+    NotFittedError
+        If the classifier is not fitted.
     TypeError
         If the classifier has no `predict_proba`.
     ValueError
-        If `y` has labels that the classifier does not know.
+        If `y` has labels that the classifier does not know, or another length than `X`.
 
     Examples
     --------
@@ -112,10 +114,13 @@ def misclassified(
 
     Raises
     ------
+    NotFittedError
+        If the classifier is not fitted.
     TypeError
         If the classifier has no `predict_proba`.
     ValueError
-        If `true`, `predicted` or `y` are labels that the classifier does not know.
+        If `true`, `predicted` or `y` are labels that the classifier does not know, or
+        `y` has another length than `X`.
 
     Examples
     --------

@@ -85,24 +85,24 @@ def save_model(estimator: BaseEstimator, path: str | os.PathLike[str]) -> None:
     The file holds arrays and parameters, no code. It can hold
     :class:`MNISTMLPClassifier`, :class:`ImageScaler`, scikit-learn's transformers, and
     the `Pipeline`, `GridSearchCV` and `RandomizedSearchCV` around them, with any metric
-    of scikit-learn's that `scoring` knows by name. It needs skops:
+    of scikit-learn that `scoring` accepts by name. It needs skops:
     `pip install 'skmnist[skops]'`.
 
-    The file is written beside `path` and moved there when it is whole: if the process
-    dies, `path` is the old file or the new one.
+    The file is written next to `path` and moved there once it is complete: if the
+    process dies, `path` is the old file or the new one.
 
     Parameters
     ----------
     estimator : estimator
         The model, fitted or not.
     path : str or path-like
-        The file to write; one that is there is replaced.
+        The file to write; an existing file is replaced.
 
     Raises
     ------
     ValueError
-        If the model holds what cannot be stored safely, such as callbacks or an
-        optimizer class; nothing has been written then.
+        If the model holds something that cannot be stored safely, such as callbacks or
+        an optimizer class; nothing is written then.
     ImportError
         If skops is not installed.
     OSError
@@ -135,8 +135,8 @@ def save_model(estimator: BaseEstimator, path: str | os.PathLike[str]) -> None:
         raise ValueError(_why_not_stored(estimator, error)) from error
     if not comes_back_equal:
         raise ValueError(
-            f"This {type(estimator).__name__} would not come back from a file as it "
-            "is; use joblib.dump."
+            f"This {type(estimator).__name__} would not come back from a file "
+            "unchanged; use joblib.dump."
         )
     _write(content, Path(os.path.realpath(path)))
 
@@ -144,10 +144,10 @@ def save_model(estimator: BaseEstimator, path: str | os.PathLike[str]) -> None:
 def load_model(path: str | os.PathLike[str]) -> Any:
     """Read a model that :func:`save_model` wrote.
 
-    Safe for files of strangers: no code of theirs runs, and types that are not trusted
-    are refused by name. A file made to waste memory or time may take more of both than
-    its size. What a stranger's model then predicts is another matter. It needs skops:
-    `pip install 'skmnist[skops]'`.
+    It is safe for files from strangers: no code in them runs, and types that are not
+    trusted are refused by name. A file made to waste memory or time may take more of
+    both than its size suggests. Whether a stranger's model predicts well is another
+    matter. It needs skops: `pip install 'skmnist[skops]'`.
 
     Parameters
     ----------
@@ -162,10 +162,10 @@ def load_model(path: str | os.PathLike[str]) -> Any:
     Raises
     ------
     ValueError
-        If the file was not written by :func:`save_model`, is damaged, or holds what is
-        not trusted.
+        If the file was not written by :func:`save_model`, is damaged, or holds types
+        that are not trusted.
     FileNotFoundError
-        If there is no such file.
+        If the file does not exist.
     OSError
         If the file cannot be read.
     ImportError
@@ -205,14 +205,15 @@ def _read(path):
         start = file.read(4)
         if start != b"PK\3\4":
             raise ValueError(
-                f"{path} is not a file of save_model. A pickle or a joblib file needs "
-                "joblib.load, which runs the code in it: only for files that you trust."
+                f"{path} is not a file written by save_model. A pickle or joblib file "
+                "needs joblib.load, which runs the code in it: use it only for files "
+                "that you trust."
             )
         content = start + file.read()
     if not _is_sealed(content):
         raise ValueError(
             f"{path} is damaged or was not written by save_model: its SHA-256 does not "
-            "fit."
+            "match."
         )
     return content
 
@@ -338,7 +339,7 @@ def _type_name(node):
 
 def _check_root(schema):
     if schema["__loader__"] != "ObjectNode":
-        raise ValueError("it holds no estimator.")
+        raise ValueError("it contains no estimator.")
 
 
 def _check_node(node, extra):
@@ -427,7 +428,7 @@ def _normalize(node):
         types = [key_type["__class__"] for key_type in node["key_types"]["content"]]
         if len(types) != len(node["content"]):
             raise ValueError(
-                "it has a dict of which two keys look the same, as 1 and '1'."
+                "it has a dict with two keys that look the same, such as 1 and '1'."
             )
         # skops reads a key back as bool("false"), which is True.
         node["content"] = {
@@ -472,7 +473,7 @@ def _why_not_stored(estimator, error):
     where = f" because of {', '.join(names)}" if names else ""
     return (
         f"This {type(estimator).__name__} cannot be saved safely{where}: "
-        f"{_reason(error)} Take out what is not needed to predict, as with "
+        f"{_reason(error)} Remove what is not needed to predict, as with "
         "callbacks=None, or use joblib.dump."
     )
 
@@ -494,7 +495,7 @@ def _reason(error):
 
 
 def _refusal(names):
-    return f"it holds what is not trusted: {', '.join(sorted(names))}."
+    return f"it contains types that are not trusted: {', '.join(sorted(names))}."
 
 
 def _require_skops():

@@ -22,9 +22,9 @@ __all__ = ["ImageScaler"]
 class ImageScaler(OneToOneFeatureMixin, TransformerMixin, ImageEstimator):
     """Scale images from [0, `max_intensity`] to float32 in [0, 1].
 
-    Images come as rows of pixels, as a stack of images, or as a stack of images with
-    one channel, in any real type. They leave as float32 rows of pixels, or in
-    `output_shape`, with no float64 copy on the way.
+    Images are rows of pixels, a stack of images, or a stack of images with one channel,
+    of any real type. They are returned as float32 rows of pixels, or in `output_shape`,
+    without a float64 copy in between.
 
     Parameters
     ----------
@@ -40,11 +40,11 @@ class ImageScaler(OneToOneFeatureMixin, TransformerMixin, ImageEstimator):
     n_features_in_ : int
         The number of pixels of an image.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        The names of the pixels; only where `X` has feature names that are all strings.
+        The names of the pixels; only if `X` has feature names that are all strings.
 
     See Also
     --------
-    MNISTMLPClassifier : The classifier that wants its images scaled.
+    MNISTMLPClassifier : The classifier that expects scaled images.
 
     Examples
     --------
@@ -83,8 +83,13 @@ class ImageScaler(OneToOneFeatureMixin, TransformerMixin, ImageEstimator):
         Raises
         ------
         ValueError
-            If `max_intensity` is not a positive number, or if `output_shape` does not
-            have as many pixels as an image.
+            If `X` is not a valid set of images, if `max_intensity` is not a positive
+            number, or if `output_shape` does not have as many pixels as an image.
+
+        Warns
+        -----
+        UserWarning
+            If intensities exceed `max_intensity`, or seem to be scaled already.
         """
         self._check_max_intensity()
         X = self._validate_images(X, reset=True)
@@ -106,7 +111,14 @@ class ImageScaler(OneToOneFeatureMixin, TransformerMixin, ImageEstimator):
         -------
         X_scaled : ndarray of float32, shape (n_samples, n_pixels) or \
                 `(n_samples, *output_shape)`
-            The scaled images; sparse where `X` is.
+            The scaled images; sparse if `X` is.
+
+        Raises
+        ------
+        NotFittedError
+            If the scaler is not fitted.
+        ValueError
+            If the images are not like those of :meth:`fit`, or exceed float32.
         """
         check_is_fitted(self)
         X = self._validate_images(X, reset=False)
@@ -128,7 +140,14 @@ class ImageScaler(OneToOneFeatureMixin, TransformerMixin, ImageEstimator):
         Returns
         -------
         X_original : ndarray of float32, shape (n_samples, n_pixels)
-            The images in their first range, as rows of pixels.
+            The images in their original range, as rows of pixels.
+
+        Raises
+        ------
+        NotFittedError
+            If the scaler is not fitted.
+        ValueError
+            If the images are not like those of :meth:`fit`, or exceed float32.
         """
         check_is_fitted(self)
         X = self._validate_images(X, reset=False)
@@ -180,8 +199,8 @@ class ImageScaler(OneToOneFeatureMixin, TransformerMixin, ImageEstimator):
         low, high = some.min(), some.max()
         if self.max_intensity > 1 and 0 <= low < high <= 1 and some.dtype.kind == "f":
             warn(
-                f"X looks scaled already, with intensities up to {high:g}; leave the "
-                "ImageScaler out, or give max_intensity=1.",
+                f"X looks scaled already, with intensities up to {high:g}; remove the "
+                "ImageScaler, or use max_intensity=1.",
             )
         elif high > self.max_intensity:
             warn(

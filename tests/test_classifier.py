@@ -188,7 +188,7 @@ def test_partial_fit_refuses_what_does_not_fit(digits):
 
     with pytest.raises(ValueError, match=r"y has the labels \[3, 4, 5, 6, 7, 8, 9\]"):
         classifier.partial_fit(X, y)
-    with pytest.raises(ValueError, match="are not those of the fit before"):
+    with pytest.raises(ValueError, match="are not those of the earlier fit"):
         classifier.partial_fit(X, y, classes=np.arange(10))
     with pytest.raises(ValueError, match="63 features"):
         classifier.partial_fit(X[:, 1:], y)
@@ -244,7 +244,7 @@ def test_warm_start_refuses_other_labels(digits):
     X, y = digits
     classifier = small(warm_start=True).fit(X, y)
 
-    with pytest.raises(ValueError, match="are not those of the fit before"):
+    with pytest.raises(ValueError, match="are not those of the earlier fit"):
         classifier.fit(X, WORDS[y])
 
 

@@ -55,7 +55,7 @@ def test_the_pictures_show_something(run, name):
     assert picture.std() > 0.01
 
 
-def test_data_model_training_and_judgement_are_printed(run):
+def test_data_model_training_and_evaluation_are_printed(run):
     lines = run[1].splitlines()
 
     assert "training images   1,437" in lines
@@ -155,7 +155,8 @@ def test_auto_falls_back_to_the_digits_and_says_so(tmp_path, capsys, monkeypatch
 
     assert status == 0
     printed = capsys.readouterr()
-    assert "Going on with scikit-learn's bundled 8x8 digits instead." in printed.err
+    assert "MNIST is unavailable: " in printed.err
+    assert "Using scikit-learn's bundled 8x8 digits instead." in printed.err
     assert "rows and columns  8 x 8" in printed.out
     assert sorted(path.name for path in output.iterdir()) == RESULTS
 

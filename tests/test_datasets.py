@@ -663,7 +663,7 @@ def parse_kept(content, home, monkeypatch):
     ("content", "problem"),
     [
         (b"no gzip", "is not a gzip file"),
-        (gzip.compress(bytes(999))[:-9], "is cut off"),
+        (gzip.compress(bytes(999))[:-9], "is truncated"),
         (gzip.compress(bytes(999))[:-8] + bytes(8), "is not a gzip file"),
         (gzip.compress(b"no idx"), "is not an IDX file"),
     ],

@@ -175,7 +175,7 @@ def test_mistakes_are_those_of_predict_not_of_the_largest_probability(digits):
     assert (mistakes["probability"] < 0.5).any()
 
 
-def test_pipelines_and_searches_are_judged_whole(digits):
+def test_pipelines_and_searches_are_evaluated_whole(digits):
     X, y = digits
     model = make_pipeline(ImageScaler(1.0), MNISTMLPClassifier(max_epochs=1))
     search = GridSearchCV(model, {"mnistmlpclassifier__dropout": [0.5]}, cv=2)

@@ -30,7 +30,7 @@ from small_models import small
         ("optimizer", dict, "subclass of torch.optim.Optimizer"),
         ("learning_rate", 0, "a positive number"),
         ("learning_rate", np.inf, "a positive number"),
-        ("optimizer_params", {"lr": 1}, "for lr there is learning_rate"),
+        ("optimizer_params", {"lr": 1}, "for lr use learning_rate"),
         ("optimizer_params", [("eps", 1)], "None or a dict"),
         ("batch_size", 0, "an int of at least 1"),
         ("batch_size", 12.0, "an int of at least 1"),

@@ -1,5 +1,6 @@
 """The files around the package agree with each other."""
 
+import ast
 import re
 import shutil
 import subprocess
@@ -14,6 +15,7 @@ import skmnist
 
 ROOT = Path(__file__).parents[1]
 WORKFLOWS = sorted(ROOT.glob(".github/workflows/*.yml"))
+DOCS = ROOT / "docs"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 
@@ -67,8 +69,69 @@ def test_the_newest_versions_are_in_the_ranges(requirement):
 def test_make_lint_runs_the_tools_of_the_lint_extra():
     makefile = (ROOT / "Makefile").read_text()
     recipe = re.search(r"^lint:.*\n((?:\t.*\n)+)", makefile, re.MULTILINE)[1]
-    tools = re.findall(r"\$\(BIN\)/([\w-]+)", recipe)
-    assert set(tools) == {each.name for each in read_requirements(EXTRAS["lint"])}
+    tools = set(re.findall(r"\$\(BIN\)/([\w-]+)", recipe))
+    packages = {each.name for each in read_requirements(EXTRAS["lint"])}
+    commands = {"import-linter": "lint-imports"}
+    assert tools == {commands.get(package, package) for package in packages}
+
+
+needs_docs = pytest.mark.skipif(
+    not DOCS.exists(), reason="unavailable here: docs, which an sdist lacks"
+)
+
+
+def read_tree(page):
+    """Return the paths of the files in the tree of a page, such as `skmnist/cli.py`."""
+    folders, paths = {}, []
+    for line in re.findall(r"^ +\w+(?:/|\.py)(?: .*)?$", page, re.MULTILINE):
+        indent, name = len(line) - len(line.lstrip()), line.split()[0]
+        above = [folders[each] for each in sorted(folders) if each < indent]
+        if name.endswith("/"):
+            folders = {k: v for k, v in folders.items() if k < indent} | {indent: name}
+        else:
+            paths.append("".join([*above, name]))
+    return paths
+
+
+@needs_docs
+def test_the_design_names_every_file_and_no_other():
+    page = (DOCS / "design.rst").read_text(encoding="utf-8")
+    files = sorted(
+        path.relative_to(ROOT).as_posix() for path in ROOT.glob("skmnist/**/*.py")
+    )
+
+    assert sorted(read_tree(page)) == files
+    for mention in re.findall(r"``([\w/]+\.py)``", page):
+        assert any(file.endswith(f"/{mention}") for file in files)
+
+
+def read_test_names():
+    """Return the names of all test functions."""
+    modules = [
+        ast.parse(path.read_text(encoding="utf-8"))
+        for path in (ROOT / "tests").rglob("test_*.py")
+    ]
+    nodes = [node for module in modules for node in ast.walk(module)]
+    return {node.name for node in nodes if isinstance(node, ast.FunctionDef)}
+
+
+@needs_docs
+def test_every_promise_has_a_test_that_exists():
+    page = (DOCS / "promises.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (?!promise |---)(.*) \|$", page, re.MULTILINE)
+    named = {row: re.findall(r"`(test_\w+)`", row) for row in rows}
+
+    assert len(rows) > 100
+    assert [row for row, tests in named.items() if not tests] == []
+    assert set(re.findall(r"`(test_\w+)`", page)) <= read_test_names()
+
+
+@needs_docs
+@pytest.mark.parametrize("page", ["README.md", "docs/install.rst"])
+def test_the_pages_name_the_oldest_python(page):
+    oldest = PROJECT["requires-python"].removeprefix(">=")
+
+    assert f"Python {oldest} or newer" in (ROOT / page).read_text(encoding="utf-8")
 
 
 @pytest.mark.skipif(

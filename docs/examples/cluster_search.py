@@ -30,8 +30,8 @@ if __name__ == "__main__":  # workers that are processes import this file
         verbose=1,
     )
 
-    # Client("scheduler:8786") for a cluster that is there. Without an address Dask
-    # starts workers on this machine: here one process for each core.
+    # Client("scheduler:8786") for an existing cluster. Without an address Dask starts
+    # workers on this machine: here one process for each core.
     with (
         Client(threads_per_worker=1) as client,
         parallel_config(DaskBackend(client)),
@@ -42,6 +42,6 @@ if __name__ == "__main__":  # workers that are processes import this file
     print(f"cross-validated accuracy: {search.best_score_:.4f}")
 
 # %%
-# The scores are those of the same search without the cluster. A worker that dies takes
-# only its own work with it, which another one does again; with joblib's own
+# The scores are those of the same search without the cluster. If a worker dies, only
+# its own work is lost, and another one repeats it; with joblib's own
 # ``parallel_config("dask")`` the whole search may be lost.

@@ -3,8 +3,8 @@ Nested cross-validation
 =======================
 
 The best score of a search is too good: it is the best of many. Nested cross-validation
-searches anew within each outer fold and judges the winner on images that its search has
-not seen. This script is shown here, but not run.
+searches anew within each outer fold and evaluates the winner on images that its search
+has not seen. This script is shown here, but not run.
 """
 
 from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_validate

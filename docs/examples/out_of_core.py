@@ -26,7 +26,7 @@ classifier = MNISTMLPClassifier(random_state=0)
 rng = np.random.default_rng(0)
 
 # Within a chunk the classifier shuffles; the chunks are shuffled here. If the file is
-# sorted by label, mix it once before.
+# sorted by label, shuffle it once beforehand.
 starts = np.arange(0, len(images), chunk_size)
 for epoch in range(n_epochs):
     for start in rng.permutation(starts):
@@ -42,4 +42,4 @@ print(f"test accuracy: {classifier.score(scaler.transform(X_test), y_test):.4f}"
 
 # %%
 # Each call of ``partial_fit`` is a row of ``history_``. There is no validation set and
-# no early stopping: keep a chunk aside and score it where you want one.
+# no early stopping: to validate, set a chunk aside and score it.

@@ -4,7 +4,7 @@ Cross-validation with calibration
 
 A network trained long without dropout is too sure of itself: its probabilities promise
 more than its accuracy keeps. Cross-validation shows it, and
-:class:`~sklearn.calibration.CalibratedClassifierCV` mends it.
+:class:`~sklearn.calibration.CalibratedClassifierCV` corrects it.
 """
 
 # %%

@@ -34,7 +34,7 @@ print(f"{data}: {len(X_train):,} to train, {len(X_val):,} to validate on")
 # The pipeline
 # ------------
 # With metadata routing on, the classifier asks for ``X_val`` and ``y_val``, and the
-# pipeline is told to transform ``X_val`` on the way. The raw images go in.
+# pipeline is told to transform ``X_val`` on the way. All images are passed unscaled.
 
 from sklearn import config_context
 from sklearn.pipeline import make_pipeline
@@ -58,7 +58,7 @@ print(f"stopped after epoch {classifier.n_iter_}, best epoch {classifier.best_ep
 # %%
 # What happened
 # -------------
-# The training loss goes on falling after the validation loss has begun to rise: from
+# The training loss keeps falling after the validation loss has begun to rise: from
 # the star on the network learns its images by heart.
 
 import matplotlib.pyplot as plt
@@ -78,5 +78,5 @@ print(f"that of the model:     {evaluate(model, X_val, y_val)['loss']:.5f}")
 print(f"test accuracy: {model.score(X_test, y_test):.4f}")
 
 # %%
-# Where any part of the training images will do, none of this is needed:
+# If any part of the training images will do, none of this is needed:
 # ``MNISTMLPClassifier(early_stopping=True)`` holds out a fifth of them by itself.

@@ -30,8 +30,8 @@ print(f"{data}: {len(X_search):,} images to search with")
 # %%
 # The search
 # ----------
-# Cross-validation judges each candidate, so the classifier needs no validation split of
-# its own.
+# Cross-validation evaluates each candidate, so the classifier needs no validation split
+# of its own.
 
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline

@@ -26,7 +26,7 @@ print(f"{data}: {len(X):,} images")
 # %%
 # A monitored search
 # ------------------
-# The monitor is set on the classifier; the search is none the wiser.
+# The monitor is set on the classifier; the search itself does not change.
 
 from sklearn.callback import ScoringMonitor
 from sklearn.model_selection import GridSearchCV

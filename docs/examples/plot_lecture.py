@@ -11,7 +11,7 @@ figures beside ours; they can be compared where this ran on MNIST.
 # The data
 # --------
 # The training images are used for training and validation, the test images only at the
-# end. Where MNIST is not in the data home, scikit-learn's small digits stand in.
+# end. If MNIST is not in the data home, scikit-learn's small digits are used instead.
 
 import numpy as np
 from sklearn.datasets import load_digits
@@ -81,7 +81,7 @@ model_summary(classifier, n_features=X.shape[1], n_classes=10)
 # Training
 # --------
 # keras' ``validation_split=0.2`` holds out the last fifth of the rows, 12,000 of
-# MNIST's 60,000. Rows that are chosen by hand go in as ``X_val`` and ``y_val``.
+# MNIST's 60,000. Rows that are chosen by hand are passed as ``X_val`` and ``y_val``.
 
 n_train = len(X_train) * 4 // 5
 classifier.fit(
@@ -95,8 +95,8 @@ classifier.fit(
 # The curves
 # ----------
 # The training figures are averages over an epoch in which dropout was on and the
-# weights were still moving, so they lie behind the validation figures: ours as the
-# lecture's.
+# weights were still moving, so they lag behind the validation figures: ours as well as
+# the lecture's.
 
 import pandas as pd
 

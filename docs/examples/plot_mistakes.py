@@ -7,8 +7,8 @@ digits it predicts as which, how sure it was, and what the images look like.
 """
 
 # %%
-# A model to judge
-# ----------------
+# A model to evaluate
+# -------------------
 
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split

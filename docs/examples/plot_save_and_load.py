@@ -37,15 +37,15 @@ print(f"{data}, test accuracy {model.score(X_test, y_test):.4f}")
 # For yourself: joblib
 # --------------------
 # The whole pipeline goes into one file: parameters, weights, training history, and the
-# state of the optimizer, so that ``partial_fit`` can go on. The training images are not
-# in it.
+# state of the optimizer, so that ``partial_fit`` can continue. The training images are
+# not in it.
 
 import tempfile
 from pathlib import Path
 
 import joblib
 
-folder = Path(tempfile.mkdtemp())  # or any folder that is to keep the files
+folder = Path(tempfile.mkdtemp())  # or any other folder
 joblib.dump(model, folder / "digits.joblib")
 loaded = joblib.load(folder / "digits.joblib")
 print((loaded.predict_proba(X_test) == model.predict_proba(X_test)).all())

@@ -179,7 +179,7 @@ class MLPNet(NeuralNetClassifier):
         Raises
         ------
         KeyboardInterrupt
-            On Ctrl-C. The net is usable, its history holds the epochs that were ended.
+            On Ctrl-C. The net is usable; its history holds the completed epochs.
         """
         data = cast(ImageDataset, train.dataset)
         whole = {"X": data.X, "y": data.y}
@@ -199,6 +199,12 @@ class MLPNet(NeuralNetClassifier):
                 raise
             self.notify("on_train_end", **whole)
         self._warn_of_divergence()
+
+    @property
+    def best_epoch(self) -> int:
+        """The epoch that early stopping found best; 0 where there is none."""
+        stopper = dict(self.callbacks_).get("early_stopping")
+        return getattr(stopper, "best_epoch_", 0)
 
     def _warn_of_divergence(self):
         loss = self.history[-1]["train_loss"] if self.history else 0.0
@@ -429,7 +435,7 @@ class MLPNet(NeuralNetClassifier):
             columns = [name for epoch in self.history[-1:] for name in epoch]
             error.add_note(
                 f"A callback raised this in {method_name}. The history has the columns "
-                f"{', '.join(columns)}; valid_ columns only where there are validation "
+                f"{', '.join(columns)}; it has valid_ columns only with validation "
                 "data."
             )
             raise

@@ -169,7 +169,7 @@ def resolve_optimizer(
 def find_new_settings(
     parameters: Mapping[str, Any], earlier: Optimizer
 ) -> dict[str, Any]:
-    """Return the settings with which a fit goes on, and leave its optimizer as it is.
+    """Return the settings with which a fit continues; its optimizer is not changed.
 
     Parameters
     ----------
@@ -177,7 +177,7 @@ def find_new_settings(
         The parameters `optimizer`, `learning_rate` and `optimizer_params` of
         :class:`MNISTMLPClassifier`.
     earlier : Optimizer
-        The optimizer of the fit before.
+        The optimizer of the earlier fit.
 
     Returns
     -------
@@ -187,7 +187,7 @@ def find_new_settings(
     Raises
     ------
     ValueError
-        If the optimizer refuses them, or needs a state that the fit before did not
+        If the optimizer refuses them, or needs a state that the earlier fit did not
         keep.
     """
     device = earlier.param_groups[0]["params"][0].device
@@ -210,8 +210,8 @@ def find_new_settings(
         if missing:
             raise ValueError(
                 f"optimizer_params={parameters['optimizer_params']!r} needs "
-                f"{', '.join(sorted(missing))}, which the fit before did not keep; use "
-                "warm_start=False."
+                f"{', '.join(sorted(missing))}, which the earlier fit did not keep; "
+                "use warm_start=False."
             )
     (group,) = fresh.param_groups
     return {name: value for name, value in group.items() if name != "params"}

@@ -135,7 +135,7 @@ def restore_rng(history: Any, rng: np.random.Generator) -> None:
 
 
 def make_history_table(history: Sequence[dict[str, Any]]) -> pd.DataFrame:
-    """Return the history of a net as a table, a row an epoch.
+    """Return the history of a net as a table, one row per epoch.
 
     Parameters
     ----------
