@@ -10,8 +10,6 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from skmnist._engine.internals import gelu_gradient
-
 
 def logistic(X: torch.Tensor) -> torch.Tensor:
     """Return the logistic function, the same bits on any number of threads.
@@ -61,12 +59,6 @@ def _logistic_gradient(gradient, X, outputs):
 
 
 def _gelu_gradient(gradient, X, outputs):
-    if X.dtype != torch.float64:
-        return gelu_gradient(gradient, X, stand_in=_gelu_gradient_by_erf)
-    return _gelu_gradient_by_erf(gradient, X)
-
-
-def _gelu_gradient_by_erf(gradient, X):
     share = torch.erf(X / math.sqrt(2)).add_(1).mul_(0.5)
     density = torch.exp(X * X / -2).mul_(1 / math.sqrt(2 * math.pi))
     return gradient * density.mul_(X).add_(share)

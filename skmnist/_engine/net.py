@@ -223,15 +223,8 @@ class MLPNet(NeuralNetClassifier):
         valid_batches = None if valid is None else self.get_iterator(valid)
         for _ in range(epochs):
             self.notify("on_epoch_begin", **datasets)
-            self.run_single_epoch(
-                train_batches, training=True, prefix="train", step_fn=self.train_step
-            )
-            self.run_single_epoch(
-                valid_batches,
-                training=False,
-                prefix="valid",
-                step_fn=self.validation_step,
-            )
+            self.run_single_epoch(train_batches, True, "train", self.train_step)
+            self.run_single_epoch(valid_batches, False, "valid", self.validation_step)
             self.notify("on_epoch_end", **datasets)
 
     def forward_numpy(

@@ -21,7 +21,6 @@ from torch.nn.modules import module as torch_modules
 from torch.optim import Optimizer
 
 from skmnist._engine import internals, net, optimizer
-from skmnist._engine.activations import ACTIVATIONS
 from skmnist._engine.internals import (
     has_global_hooks,
     has_gradient_hooks,
@@ -61,13 +60,16 @@ OTHERS = [
     "torch._fused_adam_",
     "torch._fused_adamw_",
     "torch.cpu._is_avx512_bf16_supported",
-    "torch.ops.aten.gelu_backward",
+    "torch.cpu._is_amx_tile_supported",
 ]
 OVERRIDDEN = [
     "skorch.NeuralNetClassifier._default_callbacks",
     "skorch.NeuralNetClassifier._zero_grad_optimizer",
 ]
-NEW_IN = {"torch.cpu._is_avx512_bf16_supported": "2.6"}
+NEW_IN = {
+    "torch.cpu._is_avx512_bf16_supported": "2.6",
+    "torch.cpu._is_amx_tile_supported": "2.6",
+}
 # Of torch.optim.Optimizer, public, but wrapped.
 WRAPPED = {
     "add_param_group": "add_param_group",
@@ -253,30 +255,9 @@ def test_a_step_that_torch_wraps_is_the_same_step(monkeypatch, digits):
 
 
 def empty_torch(monkeypatch):
-    """Leave nothing in the `torch.cpu` and `torch.ops.aten` that internals.py sees."""
-    empty = SimpleNamespace(cpu=None, ops=SimpleNamespace(aten=None))
+    """Leave nothing in the `torch.cpu` that internals.py sees."""
+    empty = SimpleNamespace(cpu=None)
     monkeypatch.setattr(internals, "torch", empty)
-
-
-def test_the_gradient_of_gelu_by_hand_is_that_of_the_kernel(monkeypatch):
-    generator = torch.Generator().manual_seed(0)
-    gradient, X = torch.randn(2, 1000, generator=generator) * 3
-    compute = ACTIVATIONS["gelu"].gradient
-
-    by_kernel = compute(gradient, X, None)
-    empty_torch(monkeypatch)
-    by_hand = compute(gradient, X, None)
-
-    assert_allclose(by_hand, by_kernel, atol=1e-6)
-
-
-def test_gelu_trains_without_the_kernel(monkeypatch, digits):
-    expected = fit(digits, activation="gelu").predict_proba(digits[0])
-    empty_torch(monkeypatch)
-
-    fitted = fit(digits, activation="gelu")
-
-    assert_allclose(fitted.predict_proba(digits[0]), expected, atol=1e-5)
 
 
 def test_products_stay_in_float32_where_nobody_tells_of_bfloat16(
@@ -287,6 +268,7 @@ def test_products_stay_in_float32_where_nobody_tells_of_bfloat16(
     precision("medium")
 
     assert not internals.has_bfloat16()
+    assert not internals.has_amx()
     assert_array_equal(fit(digits).predict_proba(digits[0]), expected)
 
 

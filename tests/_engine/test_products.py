@@ -23,7 +23,7 @@ def test_mkl_is_asked_for_the_same_bits_on_intels_alone(
     monkeypatch.delenv("MKL_CBWR", raising=False)
     if wish is not None:
         monkeypatch.setenv("MKL_CBWR", wish)
-    monkeypatch.setattr(products, "_is_intel", lambda: is_intel)
+    monkeypatch.setattr(products, "is_intel", lambda: is_intel)
 
     products.ask_for_same_bits()
 
@@ -44,21 +44,26 @@ def test_products_are_the_same_on_two_threads(units, two_threads):
 
 
 @pytest.mark.parametrize(
-    ("wish", "has_bfloat16", "dtype", "expected"),
+    ("wish", "dtype", "is_fast", "expected"),
     [
-        ("medium", True, torch.float32, torch.bfloat16),
-        ("medium", False, torch.float32, torch.float32),
-        ("medium", True, torch.float64, torch.float64),
-        ("high", True, torch.float32, torch.float32),
-        ("highest", True, torch.float32, torch.float32),
+        ("medium", torch.float32, True, torch.bfloat16),
+        ("medium", torch.float32, False, torch.float32),
+        ("medium", torch.float64, True, torch.float64),
+        ("high", torch.float32, True, torch.float32),
+        ("highest", torch.float32, True, torch.float32),
     ],
 )
+@pytest.mark.parametrize("is_intel", [True, False])
 @pytest.mark.parametrize("is_new_torch", [True, False])
-def test_products_are_of_bfloat16_where_it_is_asked_for_and_there(
-    monkeypatch, precision, wish, has_bfloat16, dtype, expected, is_new_torch
+def test_products_are_of_bfloat16_where_it_is_asked_for_and_fast(
+    monkeypatch, precision, wish, dtype, is_fast, expected, is_intel, is_new_torch
 ):
-    supported = "_is_avx512_bf16_supported"  # new in torch 2.6
-    monkeypatch.setattr(torch.cpu, supported, lambda: has_bfloat16, raising=False)
+    fast, other = "_is_avx512_bf16_supported", "_is_amx_tile_supported"
+    fast, other = (other, fast) if is_intel else (fast, other)
+    # Both are new in torch 2.6.
+    monkeypatch.setattr(torch.cpu, fast, lambda: is_fast, raising=False)
+    monkeypatch.setattr(torch.cpu, other, lambda: not is_fast, raising=False)
+    monkeypatch.setattr(products, "is_intel", lambda: is_intel)
     if not is_new_torch:
         monkeypatch.setattr(torch.backends.mkldnn, "matmul", None, raising=False)
     precision(wish)
