@@ -14,7 +14,7 @@ MIDDLE := 1.7.2 1.8.0
 
 .DEFAULT_GOAL := help
 .PHONY: help demo data test test-oldest test-middle $(MIDDLE:%=test-%) dist \
-	test-wheel test-sdist lint docs benchmark format clean
+	test-wheel test-sdist lint docs benchmark mutants format clean
 
 help:  ## Show this help
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*##/ /' | awk '{printf "%-12s %s\n", $$1, substr($$0, index($$0, $$2))}'
@@ -64,6 +64,9 @@ docs: .venv/docs  ## Build the documentation into docs/_build/html, and test it
 benchmark: .venv/benchmark  ## Time the package against others (20 minutes on two cores)
 	$(BIN)/python benchmarks/run.py
 
+mutants: .venv/mutants  ## Count the random faults that the tests catch (hours)
+	$(BIN)/python tests/mutants.py
+
 format: .venv/lint  ## Format the code and fix what can be fixed
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -91,6 +94,10 @@ clean:  ## Remove the environments and all that was made
 
 .venv/benchmark: .venv/pip pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[benchmark]'
+	touch $@
+
+.venv/mutants: .venv/pip pyproject.toml constraints.txt
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[mutants]'
 	touch $@
 
 .venv/lint: .venv/pip pyproject.toml constraints.txt

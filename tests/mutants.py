@@ -1,13 +1,14 @@
 """Put faults into the code, one at a time, and count those that the tests catch.
 
 python tests/mutants.py [NUMBER [SEED]]: so many of all the faults that cosmic-ray
-makes, drawn at random. Each is put into a copy of the code. The tests of its module run
-first, then all others that do not take long.
+makes, drawn at random. Each is put into a copy of the code, where the tests run that
+reach its line, the quickest first. Those that catch nothing are printed.
 """
 
 import os
 import queue
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -15,9 +16,11 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import cosmic_ray.plugins
-from cosmic_ray.commands.init import _all_work_items
+import coverage
+from cosmic_ray.commands.init import init
 from cosmic_ray.mutating import mutate_code
+from cosmic_ray.plugins import get_operator
+from cosmic_ray.work_db import use_db
 
 ROOT = Path(__file__).parents[1]
 MODULES = [
@@ -30,90 +33,127 @@ MODULES = [
         )
     ),
 ]
-# Those of whole processes, pages and wheels.
-SLOW = ["processes", "docs", "project", "conftest", "typing", "threads", "docstrings"]
+# Tests of whole processes, pages and projects, whose lines cannot be followed.
+SLOW = ["processes", "docs", "project", "typing", "threads", "docstrings", "earlier"]
+TESTS = ["tests", "skmnist", *(f"--ignore=tests/test_{name}.py" for name in SLOW)]
 # Types in annotations, which nobody evaluates.
 POINTLESS = "ReplaceBinaryOperator_BitOr"
-WORKERS = max(1, (os.cpu_count() or 1))
-
-
-def draw_faults(number, seed):
-    """Return so many faults: the module, the operator and its occurrence."""
-    items = [
-        mutation
-        for item in _all_work_items(MODULES, {})
-        for mutation in item.mutations
-        if POINTLESS not in mutation.operator_name
-    ]
-    return random.Random(seed).sample(items, min(number, len(items))), len(items)
-
-
-def run_tests(folder, *arguments, seconds):
-    """Tell whether the tests fail, or take too long."""
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider"]
-    environment = os.environ | {"PYTHONPATH": str(folder), "OMP_NUM_THREADS": "1"}
-    try:
-        done = subprocess.run(
-            [*command, *arguments],
-            cwd=folder,
-            env=environment,
-            capture_output=True,
-            timeout=seconds,
-        )
-    except subprocess.TimeoutExpired:
-        return True
-    return done.returncode not in (0, 5)
-
-
-def is_caught(folder, fault):
-    """Put a fault into the code in a folder and tell whether the tests see it."""
-    module = fault.module_path.relative_to(ROOT)
-    operator = cosmic_ray.plugins.get_operator(fault.operator_name)()
-    source = (ROOT / module).read_text()
-    faulty = mutate_code(source, operator, fault.occurrence)
-    if faulty is None or faulty == source:
-        return True
-    own = Path("tests", *module.parts[1:-1], f"test_{module.stem.strip('_')}.py")
-    others = [f"--ignore=tests/test_{name}.py" for name in SLOW]
-    (folder / module).write_text(faulty)
-    try:
-        return run_tests(folder, str(own), seconds=120) or run_tests(
-            folder, "tests", f"--ignore={own}", *others, seconds=600
-        )
-    finally:
-        (folder / module).write_text(source)
+N_WORKERS = os.cpu_count() or 1
+# The exit status of pytest when the named tests are not there.
+NOT_FOUND = 4
 
 
 def main(number=300, seed=0):
     """Print each fault that survives, and the share that was caught."""
     faults, n_possible = draw_faults(int(number), int(seed))
-    folders: queue.Queue[Path] = queue.Queue()
     with tempfile.TemporaryDirectory() as parent:
-        for worker in range(WORKERS):
-            folder = Path(parent) / str(worker)
-            ignored = shutil.ignore_patterns(".*", "docs", "build", "dist")
-            shutil.copytree(ROOT, folder, ignore=ignored)
-            folders.put(folder)
+        copies = queue.Queue()
+        for worker in range(N_WORKERS):
+            copies.put(copy_project(Path(parent, str(worker))))
+        copy = copies.get()
+        reaching = find_reaching_tests(copy)
+        copies.put(copy)
 
         def judge(fault):
-            folder = folders.get()
+            copy = copies.get()
             try:
-                return is_caught(folder, fault)
+                return is_caught(fault, copy, reaching)
             finally:
-                folders.put(folder)
+                copies.put(copy)
 
         n_caught = 0
-        with ThreadPoolExecutor(WORKERS) as pool:
+        with ThreadPoolExecutor(N_WORKERS) as pool:
             for fault, caught in zip(faults, pool.map(judge, faults), strict=True):
                 n_caught += caught
                 if not caught:
-                    line, column = fault.start_pos
-                    path = fault.module_path.relative_to(ROOT)
-                    print(f"survives: {path}:{line}:{column} {fault.operator_name}")
-                    print(f"  {path.read_text().splitlines()[line - 1].strip()}")
-                    sys.stdout.flush()
+                    print(describe(fault), flush=True)
     print(f"{n_caught} of {len(faults)} caught, drawn from {n_possible}")
     return 0 if n_caught >= 0.9 * len(faults) else 1
+
+
+def draw_faults(number, seed):
+    """Return so many faults, and how many there are."""
+    with use_db(":memory:") as session:
+        init(MODULES, session, {})
+        faults = [item.mutations[0] for item in session.work_items]
+    faults = [fault for fault in faults if POINTLESS not in fault.operator_name]
+    # The session is not sorted.
+    faults.sort(key=lambda f: (str(f.module_path), f.operator_name, f.occurrence))
+    return random.Random(seed).sample(faults, min(number, len(faults))), len(faults)
+
+
+def copy_project(folder):
+    ignored = shutil.ignore_patterns(".*", "docs", "build", "dist")
+    shutil.copytree(ROOT, folder, ignore=ignored)
+    return folder
+
+
+def find_reaching_tests(copy):
+    """Return, for each module and line, the tests that run it, the quickest first.
+
+    Under the line None are all tests.
+    """
+    options = ["--cov=skmnist", "--cov-context=test", "--cov-report=", "-vv"]
+    done = run_pytest(copy, [*options, "--durations=0", *TESTS])
+    if done.returncode:
+        sys.exit(f"The tests fail before there is a fault:\n{done.stdout[-3000:]}")
+    seconds = {}
+    for line in done.stdout.splitlines():
+        if timed := re.match(r"([\d.]+)s (?:call|setup|teardown) +(.+)", line):
+            seconds[timed[2]] = seconds.get(timed[2], 0) + float(timed[1])
+    by_time = sorted(seconds, key=seconds.get)
+    measured = coverage.CoverageData(str(copy / ".coverage"))
+    measured.read()
+    reaching = {}
+    for module in MODULES:
+        path = module.relative_to(ROOT)
+        lines = reaching[path] = {None: by_time}
+        contexts = measured.contexts_by_lineno(str(copy / path))
+        for line, names in contexts.items():
+            names = {name.rpartition("|")[0] for name in names}
+            # A line that runs at import is everybody's.
+            lines[line] = by_time if "" in names else sorted(names, key=by_time.index)
+    return reaching
+
+
+def is_caught(fault, copy, reaching):
+    """Put a fault into a copy of the code and tell whether the tests see it."""
+    path = fault.module_path.relative_to(ROOT)
+    source = (copy / path).read_text()
+    operator = get_operator(fault.operator_name)()
+    (copy / path).write_text(mutate_code(source, operator, fault.occurrence))
+    names = copy.with_suffix(".tests")
+    tests = reaching[path]
+    try:
+        names.write_text("\n".join(tests.get(fault.start_pos[0], tests[None])))
+        done = run_pytest(copy, ["-x", f"@{names}"], timeout=600)
+        if done.returncode == NOT_FOUND:
+            done = run_pytest(copy, ["-x", *TESTS], timeout=600)
+    except subprocess.TimeoutExpired:
+        return True
+    finally:
+        (copy / path).write_text(source)
+    return done.returncode != 0
+
+
+def run_pytest(copy, arguments, timeout=None):
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments],
+        cwd=copy,
+        env=os.environ | {"PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=timeout,
+    )
+
+
+def describe(fault):
+    line, column = fault.start_pos
+    path = fault.module_path.relative_to(ROOT)
+    name = fault.operator_name.removeprefix("core/")
+    text = fault.module_path.read_text().splitlines()[line - 1]
+    return f"survives: {path}:{line}:{column} {name}\n  {text.strip()}"
 
 
 if __name__ == "__main__":
