@@ -56,8 +56,7 @@ def make_axes(
     if hasattr(ax, "get_subplotspec"):
         whole: Any = ax
         whole.set_axis_off()
-        grid = whole.get_subplotspec().subgridspec(*shape)
-        return grid.subplots(squeeze=False, **subplots_kw)
+        return _divide(whole, shape).subplots(squeeze=False, **subplots_kw)
     axes = np.asarray(ax, dtype=object)
     if axes.size < math.prod(shape):
         raise ValueError(
@@ -65,3 +64,15 @@ def make_axes(
             "many, or one to divide."
         )
     return axes.ravel()[: math.prod(shape)].reshape(shape)
+
+
+def _divide(ax: Any, shape: tuple[int, int]) -> Any:
+    """Return a grid in the place of one axes."""
+    if (cell := ax.get_subplotspec()) is not None:
+        return cell.subgridspec(*shape)
+    from matplotlib.gridspec import GridSpec
+
+    box = ax.get_position()  # of axes that are not of a grid, as `add_axes` makes them
+    return GridSpec(
+        *shape, ax.figure, left=box.x0, right=box.x1, bottom=box.y0, top=box.y1
+    )

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from skmnist.plotting._axes import BLUE, VERMILION
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.image import AxesImage
@@ -45,7 +47,9 @@ def choose_size(
     return max(least_width, total_width), max(2.4, n_rows * height)
 
 
-def choose_style(images: np.ndarray, is_signed: bool) -> dict[str, Any]:
+def choose_style(
+    images: np.ndarray, is_signed: bool, im_kw: dict[str, Any]
+) -> dict[str, Any]:
     """Return the keyword arguments of `imshow` with which images can be compared.
 
     Parameters
@@ -54,19 +58,51 @@ def choose_style(images: np.ndarray, is_signed: bool) -> dict[str, Any]:
         All images of the grid: they have one scale of colours.
     is_signed : bool
         Whether zero is in the middle of that scale. Else ink is black.
+    im_kw : dict
+        Keyword arguments that come first.
 
     Returns
     -------
     style : dict
-        The colour map and its limits.
+        The colour map and its limits, where `im_kw` has no `norm`, and all of `im_kw`.
     """
     if len(images) == 0:
-        return {}
-    if not is_signed:
-        return {"cmap": "gray_r", "vmin": np.min(images), "vmax": np.max(images)}
-    # Not the largest: a few extreme pixels would make all others pale.
-    limit = np.quantile(np.abs(images), 0.995)
-    return {"cmap": "RdBu_r", "vmin": -limit, "vmax": limit}
+        return im_kw
+    if is_signed:
+        # Not the largest: a few extreme pixels would make all others pale.
+        limit = np.quantile(np.abs(images), 0.995)
+        style = {"cmap": "RdBu_r", "vmin": -limit, "vmax": limit}
+    else:
+        style = {"cmap": "gray_r", "vmin": np.min(images), "vmax": np.max(images)}
+    if "norm" in im_kw:
+        del style["vmin"], style["vmax"]  # matplotlib takes one or the other
+    return style | im_kw
+
+
+def draw_title(
+    ax: Axes, text: str, is_correct: bool | None, title_kw: dict[str, Any]
+) -> None:
+    """Write the title of an image.
+
+    Parameters
+    ----------
+    ax : Axes
+        Where the image is.
+    text : str
+        The title.
+    is_correct : bool or None
+        Whether the prediction is correct, which the colour shows.
+    title_kw : dict
+        Keyword arguments of `set_title` that come first.
+    """
+    from matplotlib.cbook import normalize_kwargs
+    from matplotlib.text import Text
+
+    style: dict[str, Any] = {"fontsize": 9}
+    if is_correct is not None:
+        style["color"] = BLUE if is_correct else VERMILION
+    # "size" must take the place of "fontsize".
+    ax.set_title(text, **style | normalize_kwargs(title_kw, Text))
 
 
 def draw_outline(ax: Axes, image: np.ndarray) -> None:

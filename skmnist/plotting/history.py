@@ -193,7 +193,13 @@ class HistoryDisplay:
             If there is no history, if one has no `epoch` or no column to draw, or if
             there are too few axes.
         """
+        from matplotlib.cbook import normalize_kwargs
+        from matplotlib.lines import Line2D
+
         metrics = _drawable_metrics(self.histories)
+        # "lw" must take the place of "linewidth".
+        line_style = normalize_kwargs(line_kw or {}, Line2D)
+        best_style = normalize_kwargs(best_kw or {}, Line2D)
         size = (6.4, 2.6 * len(metrics) + 0.4)
         axes = make_axes(ax, (len(metrics), 1), size, sharex=True)
         self.ax_: np.ndarray = axes[:, 0]
@@ -203,7 +209,7 @@ class HistoryDisplay:
         for metric, metric_ax in zip(metrics, self.ax_, strict=True):
             for name in self.histories:
                 self._plot_run(
-                    name, metric, metric_ax, styles[name], line_kw or {}, best_kw or {}
+                    name, metric, metric_ax, styles[name], line_style, best_style
                 )
             metric_ax.set_ylabel(metric.replace("_", " ").capitalize())
             metric_ax.grid(alpha=0.3)
@@ -212,19 +218,19 @@ class HistoryDisplay:
         self._add_legend(styles)
         return self
 
-    def _plot_run(self, name, metric, ax, styles, line_kw, best_kw):
+    def _plot_run(self, name, metric, ax, styles, line_style, best_style):
         history = self.histories[name]
         for part, style in styles.items():
             column = f"{part}_{metric}"
             if column in history:
                 (self.lines_[name, column],) = ax.plot(
-                    history["epoch"], history[column], **style | line_kw
+                    history["epoch"], history[column], **style | line_style
                 )
         row = _best_row(history)
         if row is not None and f"valid_{metric}" in history:
             best = history.iloc[row]
             style = BEST_MARK | {"color": styles["valid"]["color"]}
-            ax.plot([best["epoch"]], [best[f"valid_{metric}"]], **style | best_kw)
+            ax.plot([best["epoch"]], [best[f"valid_{metric}"]], **style | best_style)
 
     def _add_legend(self, run_styles):
         from matplotlib.lines import Line2D

@@ -12,12 +12,13 @@ from sklearn.utils.validation import check_is_fitted
 
 from skmnist._images import stack_images
 from skmnist.inspection import misclassified, unwrap, weight_matrices
-from skmnist.plotting._axes import BLUE, VERMILION, make_axes
+from skmnist.plotting._axes import make_axes
 from skmnist.plotting._grid_style import (
     choose_size,
     choose_style,
     draw_color_bar,
     draw_outline,
+    draw_title,
 )
 from skmnist.plotting._saliency import compute_saliency
 from skmnist.plotting._titles import name_class, title_images, title_mistakes
@@ -418,7 +419,7 @@ class ImageGridDisplay:
         size = choose_size(shape, self.titles, self.title, is_signed)
         self.ax_: np.ndarray = make_axes(ax, shape, size)
         self.figure_: Figure = self.ax_[0, 0].figure
-        style = choose_style(self.images, is_signed) | (im_kw or {})
+        style = choose_style(self.images, is_signed, im_kw or {})
         self.im_: list[AxesImage] = []
         for cell in self.ax_.flat:
             cell.set_axis_off()
@@ -433,10 +434,8 @@ class ImageGridDisplay:
 
     def _decorate(self, cell, number, title_kw):
         if self.titles is not None:
-            style: dict[str, Any] = {"fontsize": 9}
-            if self.is_correct is not None:
-                style["color"] = BLUE if self.is_correct[number] else VERMILION
-            cell.set_title(self.titles[number], **style | title_kw)
+            is_correct = None if self.is_correct is None else self.is_correct[number]
+            draw_title(cell, self.titles[number], is_correct, title_kw)
         if self.outlines is not None:
             draw_outline(cell, self.outlines[number])
 

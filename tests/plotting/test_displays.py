@@ -27,13 +27,32 @@ def test_matplotlib_is_imported_only_to_draw():
     assert printed.strip() == "False"
 
 
-@pytest.mark.parametrize(
+on_axes = pytest.mark.parametrize(
     "draw",
     [
         lambda ax: HistoryDisplay.from_history(HISTORY, ax=ax),
         lambda ax: ImageGridDisplay.from_images(np.zeros((2, 3, 3)), ax=ax),
     ],
 )
+
+
+@on_axes
+def test_axes_that_are_of_no_grid_are_divided_too(draw):
+    figure = plt.figure()
+    ax = figure.add_axes((0.5, 0.2, 0.4, 0.6))
+
+    display = draw(ax)
+
+    assert display.figure_ is figure
+    boxes = [cell.get_position() for cell in display.ax_.flat]
+    assert len(boxes) == 2
+    assert min(box.x0 for box in boxes) == pytest.approx(0.5)
+    assert max(box.x1 for box in boxes) == pytest.approx(0.9)
+    assert min(box.y0 for box in boxes) >= 0.2 - 1e-9
+    assert max(box.y1 for box in boxes) <= 0.8 + 1e-9
+
+
+@on_axes
 def test_too_few_axes_are_refused(draw):
     _, ax = plt.subplots(1, 2)
 

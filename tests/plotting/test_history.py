@@ -158,6 +158,21 @@ def test_options_reach_matplotlib_from_every_door(door, model):
     assert [line.get_marker() for line in axes[0].lines] == ["None", "None", "o"]
 
 
+def test_options_can_have_matplotlibs_short_names():
+    display = HistoryDisplay.from_history(
+        {"one": HISTORY, "two": HISTORY},
+        line_kw={"lw": 7, "ls": ":", "c": "green"},
+        best_kw={"ms": 3},
+    )
+
+    lines = display.lines_.values()
+    assert {line.get_linewidth() for line in lines} == {7}
+    assert {line.get_linestyle() for line in lines} == {":"}
+    assert {line.get_color() for line in lines} == {"green"}
+    stars = [line for line in display.ax_[0].lines if line.get_marker() == "*"]
+    assert {star.get_markersize() for star in stars} == {3}
+
+
 def test_a_display_draws_on_two_axes_or_divides_one():
     figure, axes = plt.subplots(1, 3)
 

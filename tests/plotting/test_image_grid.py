@@ -1,3 +1,4 @@
+import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -290,6 +291,25 @@ def test_options_reach_matplotlib_from_every_door(door, names, model, digits):
     assert display.ax_.tolist() == [[ax] for ax in axes]
     assert [im.get_cmap().name for im in display.im_] == ["magma"] * 2
     assert [ax.title.get_fontsize() for ax in axes] == [3, 3]
+
+
+def test_options_can_have_matplotlibs_short_names():
+    display = ImageGridDisplay.from_images(
+        IMAGES, range(3), title_kw={"size": 3, "c": "green"}
+    )
+
+    assert {ax.title.get_fontsize() for ax in display.ax_.flat if ax.images} == {3}
+    assert {ax.title.get_color() for ax in display.ax_.flat if ax.images} == {"green"}
+
+
+@pytest.mark.parametrize("value_name", [None, "weight"])
+def test_a_norm_takes_the_place_of_our_limits(value_name):
+    norm = matplotlib.colors.Normalize(-7, 7)
+
+    display = ImageGridDisplay(IMAGES, value_name=value_name)
+    display.plot(im_kw={"norm": norm})
+
+    assert all(im.norm is norm for im in display.im_)
 
 
 def test_titles_are_not_cut_off(model, digits):
