@@ -35,22 +35,25 @@ class LabelledImages(NamedTuple):
         Their weights; None where all weigh the same.
     rows : ndarray of int, shape (n_rows,)
         The rows that are meant.
+    class_weight : dict or None
+        The factor in the weights that each class has, by its label.
     """
 
     X: np.ndarray
     codes: np.ndarray
     weight: np.ndarray | None
     rows: np.ndarray
+    class_weight: dict[Any, float] | None = None
 
-    def normalized(self) -> LabelledImages:
-        """Return the same with weights of mean one over the rows.
+    def normalized_weight(self) -> np.ndarray | None:
+        """Return weights of mean one over the rows; None where there are none.
 
         So the loss of a batch is a plain mean, no batch can weigh nothing, and weights
         of any size mean the same.
         """
         if self.weight is None:
-            return self
-        return self._replace(weight=self.weight / self.weight[self.rows].mean())
+            return None
+        return self.weight / self.weight[self.rows].mean()
 
 
 def encode_labels(y: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
@@ -106,7 +109,7 @@ def find_codes(y: np.ndarray, classes: np.ndarray, name: str = "y") -> np.ndarra
 
 
 def check_same_classes(classes: np.ndarray, earlier: np.ndarray) -> None:
-    """Refuse labels that are not those of an earlier fit.
+    """Raise an error if labels are not those of an earlier fit.
 
     Parameters
     ----------
@@ -121,7 +124,7 @@ def check_same_classes(classes: np.ndarray, earlier: np.ndarray) -> None:
     if not np.array_equal(classes, earlier):
         raise ValueError(
             f"The labels {classes} are not those of the earlier fit, {earlier}; use a "
-            "new classifier or warm_start=False."
+            "new classifier."
         )
 
 
@@ -162,7 +165,8 @@ def weigh(
     weight = np.ones(len(codes))
     if sample_weight is not None:
         weight *= _check_sample_weight(sample_weight, len(codes))
-    weight *= _class_weights(class_weight, classes, codes, weight)[codes]
+    class_weights = _class_weights(class_weight, classes, codes, weight)
+    weight *= class_weights[codes]
     if not weight.any():
         raise ValueError(
             "All weights are zero; sample_weight and class_weight must give at least "
@@ -170,7 +174,8 @@ def weigh(
         )
     # Scaled first: what is tiny or huge in float64 may be zero or infinite in float32.
     weight = (weight / weight.max()).astype(X.dtype)
-    return LabelledImages(X, codes, weight, np.flatnonzero(weight))
+    by_label = dict(zip(classes.tolist(), class_weights.tolist(), strict=True))
+    return LabelledImages(X, codes, weight, np.flatnonzero(weight), by_label)
 
 
 def split(
@@ -191,11 +196,27 @@ def split(
     -------
     train, valid : LabelledImages
         The parts; `valid` is None where there is no split.
+
+    Raises
+    ------
+    ValueError
+        If the data cannot be split, or a part would be empty.
     """
     if validation_split is None:
         return data, None
-    train, valid = split_rows(validation_split, data.codes[data.rows], seed)
-    return data._replace(rows=data.rows[train]), data._replace(rows=data.rows[valid])
+    if isinstance(validation_split, numbers.Real):
+        parts = split_rows(validation_split, data.codes[data.rows], seed)
+        train, valid = (data.rows[part] for part in parts)
+    else:  # it may name rows, of all that were given
+        parts = split_rows(validation_split, data.codes, seed)
+        train, valid = (part[np.isin(part, data.rows)] for part in parts)
+    if len(train) == 0 or len(valid) == 0:
+        raise ValueError(
+            f"validation_split={validation_split!r} leaves {len(train)} rows to train "
+            f"on and {len(valid)} to validate on, of n_samples={len(data.rows)} whose "
+            "weight is not zero; both need rows."
+        )
+    return data._replace(rows=train), data._replace(rows=valid)
 
 
 def split_rows(
@@ -222,7 +243,7 @@ def split_rows(
     Raises
     ------
     ValueError
-        If one of the two would be empty.
+        If the rows cannot be split so.
     """
     positions = np.arange(len(codes))
     try:
@@ -231,17 +252,12 @@ def split_rows(
             train, valid = (subset.indices for subset in subsets)
         else:
             splitter = _as_splitter(validation_split, codes, seed)
-            train, valid = next(iter(splitter.split(positions, codes)))
+            splits = iter(splitter.split(positions, codes))
+            train, valid = next(splits, (positions, positions[:0]))
     except ValueError as error:
         raise ValueError(
             f"validation_split={validation_split!r} cannot split the data: {error}"
         ) from error
-    if len(train) == 0 or len(valid) == 0:
-        raise ValueError(
-            f"validation_split={validation_split!r} leaves {len(train)} rows to train "
-            f"on and {len(valid)} to validate on, of n_samples={len(codes)}; both need "
-            "rows."
-        )
     return np.asarray(train), np.asarray(valid)
 
 

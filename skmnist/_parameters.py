@@ -1,6 +1,6 @@
 """What each parameter of the classifier may be.
 
-No torch here and no skorch: the command reads this before they are loaded.
+No torch here and no skorch: the command checks its options without them.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ NET_PARAMETERS = (
     "optimizer_params",
     "device",
 )
-# Those of them that a warm start may change.
-OPTIMIZER_SETTINGS = ("learning_rate", "optimizer_params")
+# Those of them that may change where training continues.
+CHANGEABLE = ("learning_rate", "optimizer_params", "device")
 
 
 def check_parameters(parameters: Mapping[str, Any]) -> None:
-    """Refuse a parameter that is not valid.
+    """Raise an error if a parameter is not valid.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def check_parameters(parameters: Mapping[str, Any]) -> None:
 def check_validation_set(
     parameters: Mapping[str, Any], X_val: Any, y_val: Any, sample_weight_val: Any
 ) -> None:
-    """Refuse arguments of `fit` that do not go together.
+    """Raise an error if validation data are incomplete, or needed and missing.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ def check_validation_set(
     Raises
     ------
     ValueError
-        If one of them lacks another.
+        If they are.
     """
     if (X_val is None) != (y_val is None):
         missing = "y_val" if y_val is None else "X_val"
@@ -87,7 +87,7 @@ def check_validation_set(
 def check_same_network(
     parameters: Mapping[str, Any], earlier: Mapping[str, Any]
 ) -> None:
-    """Refuse to continue with a network that other parameters ask for.
+    """Raise an error if parameters ask for another network than there is.
 
     Parameters
     ----------
@@ -97,14 +97,14 @@ def check_same_network(
     Raises
     ------
     ValueError
-        If one differs that is not a setting of the optimizer.
+        If one differs that may not change.
     """
     for name in NET_PARAMETERS:
         new, old = parameters[name], earlier[name]
-        if name not in OPTIMIZER_SETTINGS and not _is_same(name, new, old):
+        if name not in CHANGEABLE and not _is_same(name, new, old):
             raise ValueError(
-                f"{name}={new!r} is new, but warm_start=True continues with a network "
-                f"of {name}={old!r}; use warm_start=False."
+                f"{name}={new!r} is new, but training continues with a network of "
+                f"{name}={old!r}; use a new classifier, or fit with warm_start=False."
             )
 
 
@@ -121,8 +121,6 @@ def is_valid_split(value: Any) -> bool:
 def _is_same(name, value, earlier):
     if name == "hidden_layer_sizes":
         return as_sizes(value) == as_sizes(earlier)
-    if name == "device":
-        return str(value) == str(earlier)
     return bool(value == earlier)
 
 
@@ -167,7 +165,7 @@ def _is_validation_split(value):
         return value >= 2
     if _is_real(value):
         return 0 < value < 1
-    if isinstance(value, str):  # which has a method named split too
+    if isinstance(value, (str, bytes, type)):  # which can have a method named split
         return False
     return value is None or is_valid_split(value) or hasattr(value, "split")
 
@@ -192,7 +190,11 @@ def _are_callbacks(value):
 
 def _are_optimizer_params(value):
     if isinstance(value, dict):
-        return all(isinstance(name, str) for name in value) and "lr" not in value
+        # skorch would take parameter groups; a loaded or continued net would not.
+        return all(
+            isinstance(name, str) and name not in ("lr", "param_groups")
+            for name in value
+        )
     return value is None
 
 

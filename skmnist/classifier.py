@@ -12,7 +12,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
 from skmnist import _data, _images, _parameters, _sklearn
-from skmnist._engine import batches, callbacks, device, net, optimizer, state
+from skmnist._engine import batches, callbacks, device, net, state
 from skmnist._estimator import ImageEstimator, unchanged_by_errors
 from skmnist._version import __version__
 
@@ -51,7 +51,8 @@ class MNISTMLPClassifier(ClassifierMixin, ImageEstimator):
         The number of passes over the training data.
     validation_split : float, int, splitter or None, default=0.2
         What to hold out: a fraction in (0, 1), stratified if classes are large enough;
-        an int, for one fold of so many; what a splitter or a ValidSplit picks; or None.
+        the first of so many folds; the first split of a splitter or a ValidSplit; or
+        None.
     early_stopping : bool, default=False
         Whether to stop when the validation loss stalls, and restore the best weights.
     patience : int, default=5
@@ -178,7 +179,8 @@ class MNISTMLPClassifier(ClassifierMixin, ImageEstimator):
         ValueError
             If a parameter or the data are not valid; an earlier fit is left unchanged.
         KeyboardInterrupt
-            On Ctrl-C; the classifier is fitted with the completed epochs.
+            On Ctrl-C. The classifier keeps the weights that it has reached; `history_`
+            holds the completed epochs.
 
         Warns
         -----
@@ -189,29 +191,22 @@ class MNISTMLPClassifier(ClassifierMixin, ImageEstimator):
         _parameters.check_validation_set(vars(self), X_val, y_val, sample_weight_val)
         continues = self.warm_start and hasattr(self, "net_")
         with unchanged_by_errors(self):
-            if continues:
-                _parameters.check_same_network(vars(self), self._built_with)
-                settings = optimizer.find_new_settings(vars(self), self.net_.optimizer_)
-            else:
-                self._start()
+            earlier = self._begin(continues)
             X, y = self._validate(X, y, reset=not continues)
             classes, codes = _data.encode_labels(y)
             self._set_classes(classes, continues)
-            train = self._weigh(X, codes, sample_weight)
+            train = _data.weigh(X, codes, sample_weight, self.class_weight, classes)
             if X_val is None:
                 train, valid = _data.split(train, self.validation_split, self._seed)
             else:
                 X_val, y_val = self._validate(X_val, y_val, reset=False)
-                codes = _data.find_codes(y_val, self.classes_, "y_val")
-                valid = self._weigh(X_val, codes, sample_weight_val)
+                codes = _data.find_codes(y_val, classes, "y_val")
+                weights = sample_weight_val, train.class_weight
+                valid = _data.weigh(X_val, codes, *weights, classes)
             subsets = batches.make_subsets(train, valid, device=self._device)
-            if not continues:
-                self.net_: net.MLPNet = self._build_net()
             tasks = callbacks.EpochTasks.begin(self, X, y, sample_weight)
-            self.net_.set_up(vars(self), self.max_epochs, valid is not None, tasks)
-            if continues:
-                optimizer.take_up_settings(self.net_.optimizer_, settings)
-        self._train(subsets, self.max_epochs, tasks)
+            self._prepare_net(earlier, self.max_epochs, valid is not None, tasks)
+        self._train(subsets, self.max_epochs)
         return self
 
     def partial_fit(
@@ -254,17 +249,16 @@ class MNISTMLPClassifier(ClassifierMixin, ImageEstimator):
         if not continues and classes is None:
             raise ValueError("classes must be passed on the first call to partial_fit.")
         with unchanged_by_errors(self):
-            if not continues:
-                self._start()
+            earlier = self._begin(continues)
             X, y = self._validate(X, y, reset=not continues)
             if classes is not None:
                 self._set_classes(_data.encode_labels(classes)[0], continues)
             codes = _data.find_codes(y, self.classes_)
-            train = self._weigh(X, codes, sample_weight)
+            train = _data.weigh(
+                X, codes, sample_weight, self.class_weight, self.classes_
+            )
             subsets = batches.make_subsets(train, None, device=self._device)
-            if not continues:
-                self.net_ = self._build_net()
-            self.net_.set_up(vars(self), epochs=1, has_validation=False)
+            self._prepare_net(earlier, epochs=1, has_validation=False)
         self._train(subsets, epochs=1)
         return self
 
@@ -375,12 +369,18 @@ class MNISTMLPClassifier(ClassifierMixin, ImageEstimator):
         check_random_state(self.random_state)
         device.resolve_device(self.device)
 
-    def _start(self):
-        for name in ("net_", "best_epoch_"):
-            self.__dict__.pop(name, None)
+    def _begin(self, continues):
+        # Return what the net that continues was built with; None for a new one.
+        earlier = self._built_with if continues else None
+        if earlier is not None:
+            _parameters.check_same_network(vars(self), earlier)
+        else:
+            self.__dict__.pop("net_", None)
+            self._seed: int = _data.draw_seed(self.random_state)
+        self.__dict__.pop("best_epoch_", None)
         names = _parameters.NET_PARAMETERS
-        self._built_with = {name: getattr(self, name) for name in names}
-        self._seed = _data.draw_seed(self.random_state)
+        self._built_with: dict[str, Any] = {name: getattr(self, name) for name in names}
+        return earlier
 
     @property
     def _device(self):
@@ -401,9 +401,6 @@ class MNISTMLPClassifier(ClassifierMixin, ImageEstimator):
             _data.check_same_classes(classes, self.classes_)
         self.classes_: np.ndarray = classes
 
-    def _weigh(self, X, codes, sample_weight):
-        return _data.weigh(X, codes, sample_weight, self.class_weight, self.classes_)
-
     @property
     def _structure(self):
         return {
@@ -416,13 +413,19 @@ class MNISTMLPClassifier(ClassifierMixin, ImageEstimator):
     def _build_net(self):
         return net.build_net(**self._structure, seed=self._seed, device=self._device)
 
-    def _train(self, subsets, epochs, tasks=None):
+    def _prepare_net(self, earlier, epochs, has_validation, tasks=None):
+        if earlier is None:
+            self.net_: net.MLPNet = self._build_net()
+        elif str(earlier["device"]) != str(self.device):
+            plain = state.plain_state(self.net_)
+            self.net_ = state.load_plain_state(self._build_net(), plain)
+        self.net_.set_up(vars(self), earlier, epochs, has_validation, tasks)
+
+    def _train(self, subsets, epochs):
         train, valid = subsets
         try:
             self.net_.train(train, valid, epochs)
         finally:
-            if tasks is not None:
-                tasks.forget()
             if self.net_.best_epoch > 0:  # else none was completed
                 self.best_epoch_: int = self.net_.best_epoch
 
@@ -445,5 +448,4 @@ class MNISTMLPClassifier(ClassifierMixin, ImageEstimator):
             _sklearn.warn(_sklearn.OtherVersionWarning(type(self).__name__, version))
         if net_state is not None:
             state.check_plain_state(net_state, **self._structure)
-            self.net_ = self._build_net()
-            state.load_plain_state(self.net_, net_state)
+            self.net_ = state.load_plain_state(self._build_net(), net_state)

@@ -107,10 +107,7 @@ def copy_project(folder):
 
 
 def find_reaching_tests(copy):
-    """Return, for each module and line, the tests that run it, the quickest first.
-
-    Under the line None are all tests.
-    """
+    """Return, for each module and line, the tests that run it, and their seconds."""
     options = ["--cov=skmnist", "--cov-context=test", "--cov-report=", "-vv"]
     done = run_pytest(copy, [*options, "--durations=0", *TESTS])
     if done.returncode:
@@ -119,18 +116,19 @@ def find_reaching_tests(copy):
     for line in done.stdout.splitlines():
         if timed := re.match(r"([\d.]+)s (?:call|setup|teardown) +(.+)", line):
             seconds[timed[2]] = seconds.get(timed[2], 0) + float(timed[1])
-    by_time = sorted(seconds, key=seconds.get)
     measured = coverage.CoverageData(str(copy / ".coverage"))
     measured.read()
     reaching = {}
     for module in MODULES:
         path = module.relative_to(ROOT)
-        lines = reaching[path] = {None: by_time}
+        lines = reaching[path] = {}
         contexts = measured.contexts_by_lineno(str(copy / path))
         for line, names in contexts.items():
             names = {name.rpartition("|")[0] for name in names}
             # A line that runs at import is everybody's.
-            lines[line] = by_time if "" in names else sorted(names, key=by_time.index)
+            lines[line] = (
+                seconds if "" in names else {n: seconds.get(n, 0) for n in names}
+            )
     return reaching
 
 
@@ -138,13 +136,16 @@ def is_caught(fault, copy, reaching):
     """Put a fault into a copy of the code and tell whether the tests see it."""
     path = fault.module_path.relative_to(ROOT)
     own = Path("tests", *path.parts[1:-1], f"test_{path.stem.strip('_')}.py")
+    # A statement of several lines is counted in its first ones.
+    lines = [n for n in reaching[path] if n <= fault.start_pos[0]]
+    seconds = reaching[path][max(lines)]
     names = copy.with_suffix(".tests")
-    tests = reaching[path]
-    names.write_text("\n".join(tests.get(fault.start_pos[0], tests[None])))
+    names.write_text("\n".join(sorted(seconds, key=seconds.get)))
+    limit = 60 + 5 * sum(seconds.values())
     source = (copy / path).read_text()
     (copy / path).write_text(mutate(fault))
     try:
-        done = run_pytest(copy, ["-x", f"@{names}"], timeout=600)
+        done = run_pytest(copy, ["-x", f"@{names}"], timeout=limit)
         if done.returncode == NOT_FOUND:
             done = run_pytest(copy, ["-x", *TESTS], timeout=600)
         if done.returncode == 0:  # tests may reach the line in a process of their own

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
+from sklearn.metrics import log_loss
 from sklearn.model_selection import PredefinedSplit, ShuffleSplit, StratifiedKFold
 from skorch.dataset import ValidSplit
 
@@ -153,6 +154,22 @@ def test_other_splits_are_taken_as_they_are(validation_split):
     assert not set(train) & set(valid)
 
 
+def test_a_splitter_counts_rows_of_weight_zero_too(digits):
+    held_out = np.arange(500) >= 400
+    weight = np.where(np.arange(500) % 3 == 0, 0.0, 1.0)
+    splitter, rows = PredefinedSplit(np.where(held_out, 0, -1)), []
+
+    model = small(validation_split=splitter, callbacks=[HeldOut(rows)])
+    model.fit(*digits, sample_weight=weight)
+
+    assert_array_equal(rows[0], np.flatnonzero(held_out & (weight > 0)))
+
+
+def test_a_splitter_without_a_split_is_an_error(digits):
+    with pytest.raises(ValueError, match="leaves 500 rows to train on and 0 to valid"):
+        small(validation_split=PredefinedSplit(np.full(500, -1))).fit(*digits)
+
+
 @pytest.mark.parametrize("validation_split", [0.2, 5])
 def test_too_few_rows_to_split_is_an_error_that_counts_them(validation_split):
     with pytest.raises(ValueError, match=r"validation_split=.*n_samples=1"):
@@ -233,18 +250,18 @@ def test_normalized_weights_have_mean_one_over_their_rows():
     before = weight.copy()
     data = LabelledImages(PIXELS[:4], np.zeros(4, int), weight, rows=np.arange(3))
 
-    normalized = data.normalized()
+    normalized = data.normalized_weight()
 
-    assert normalized.weight[data.rows].mean() == 1
-    assert_array_equal(normalized.weight, before / 2)
+    assert normalized[data.rows].mean() == 1
+    assert_array_equal(normalized, before / 2)
     assert_array_equal(weight, before)
-    assert normalized.weight.dtype == np.float32
+    assert normalized.dtype == np.float32
 
 
 def test_images_without_weights_stay_without():
     data = LabelledImages(PIXELS[:4], np.zeros(4, int), None, rows=np.arange(3))
 
-    assert data.normalized().weight is None
+    assert data.normalized_weight() is None
 
 
 def test_training_and_validation_rows_are_weighed_apart(digits):
@@ -309,6 +326,20 @@ def test_balanced_classes_weigh_alike():
     other = deterministic().fit(X, y, sample_weight=balanced)
 
     assert_allclose(one.predict_proba(X), other.predict_proba(X), rtol=1e-6)
+
+
+@pytest.mark.parametrize("class_weight", ["balanced", {0: 5.0, 1: 5 / 9}])
+def test_validation_data_are_weighed_by_the_classes_of_the_training_data(class_weight):
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(100, 4)), np.repeat([0, 1], [10, 90])
+    X_val, y_val = X[:20], np.repeat([0, 1], [10, 10])
+    weight = np.where(y_val == 0, 5.0, 5 / 9)
+
+    model = deterministic(class_weight=class_weight, max_epochs=1)
+    model.fit(X, y, X_val=X_val, y_val=y_val)
+
+    expected = log_loss(y_val, model.predict_proba(X_val), sample_weight=weight)
+    assert model.history_["valid_loss"].item() == pytest.approx(expected)
 
 
 def test_class_weights_count_the_sample_weights():

@@ -4,6 +4,7 @@ import os
 import pickle
 import signal
 import sys
+from types import SimpleNamespace
 
 import joblib
 import numpy as np
@@ -164,6 +165,13 @@ def test_a_call_that_raised_an_error_is_tried_again(digits, client, tmp_path):
 
     expected = cross_validate(mlp, *digits, cv=one_split)
     assert_array_equal(scores["test_score"], expected["test_score"])
+
+
+@pytest.mark.parametrize(("cores", "expected"), [([1], 2), ([1, 1], 2), ([4, 3], 7)])
+def test_a_cluster_has_as_many_jobs_as_cores_and_two_at_least(cores, expected):
+    client = SimpleNamespace(ncores=lambda: dict(enumerate(cores)))
+
+    assert DaskBackend(client).effective_n_jobs(-1) == expected
 
 
 def test_without_distributed_the_error_names_the_extra(monkeypatch):

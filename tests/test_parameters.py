@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from sklearn.base import clone
+from sklearn.model_selection import KFold
 
 from skmnist import _parameters
 from skmnist._engine import activations, optimizer
@@ -32,6 +33,7 @@ from small_models import small
         ("learning_rate", np.inf, "a positive number"),
         ("optimizer_params", {"lr": 1}, "for lr use learning_rate"),
         ("optimizer_params", [("eps", 1)], "None or a dict"),
+        ("optimizer_params", {"param_groups": []}, "None or a dict"),
         ("batch_size", 0, "an int of at least 1"),
         ("batch_size", 12.0, "an int of at least 1"),
         ("max_epochs", 0, "an int of at least 1"),
@@ -40,6 +42,8 @@ from small_models import small
         ("validation_split", 0.0, r"a fraction in \(0, 1\)"),
         ("validation_split", 1, r"an int of at least 2"),
         ("validation_split", "0.2", r"a fraction in \(0, 1\)"),
+        ("validation_split", b"0.2", r"a fraction in \(0, 1\)"),
+        ("validation_split", KFold, "a scikit-learn splitter"),
         ("early_stopping", 1, "True or False"),
         ("warm_start", "no", "True or False"),
         ("class_weight", "balance", "None, 'balanced', or a dict"),
@@ -115,11 +119,12 @@ def test_wrong_validation_data_are_an_error(digits, parameters, words):
         ({"dropout": 0.1}, "dropout=0.1 is new"),
     ],
 )
-def test_warm_start_refuses_another_network(digits, change, words):
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_training_on_refuses_another_network(digits, change, words, method):
     classifier = small(warm_start=True).fit(*digits)
 
     with pytest.raises(ValueError, match=words):
-        classifier.set_params(**change).fit(*digits)
+        getattr(classifier.set_params(**change), method)(*digits)
 
 
 def test_warm_start_knows_a_network_by_its_sizes(digits):

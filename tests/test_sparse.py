@@ -112,6 +112,16 @@ def test_sparse_images_that_are_not_finite_are_refused(digits):
         small().fit(sparse, y)
 
 
+def test_a_batch_may_be_larger_than_sparse_data(digits):
+    X, y = digits
+    model = small(batch_size=10**9)
+
+    expected = model.fit(X, y).predict_proba(X)
+
+    sparse = scipy.sparse.csr_array(X)
+    assert_array_equal(model.fit(sparse, y).predict_proba(X), expected)
+
+
 def test_only_a_batch_at_a_time_becomes_dense(peak_memory):
     X = scipy.sparse.random(
         20_000, 5_000, density=0.001, random_state=0, format="csr", dtype=np.float32

@@ -41,7 +41,7 @@ class ImageDataset(skorch.dataset.Dataset):
 def make_subsets(
     *parts: LabelledImages | None, device: torch.device
 ) -> list[Subset | None]:
-    """Return parts of a data set as torch takes them.
+    """Return parts of a data set as torch takes them, each with weights of mean one.
 
     Parameters
     ----------
@@ -60,15 +60,22 @@ def make_subsets(
     def move(array):
         if array is None or scipy.sparse.issparse(array):
             return array
+        return as_tensor(array).to(device)
+
+    def move_once(array):
         if id(array) not in moved:
-            moved[id(array)] = as_tensor(array).to(device)
+            moved[id(array)] = move(array)
         return moved[id(array)]
 
-    parts = tuple(part and part.normalized() for part in parts)
-    return [
-        part and Subset(ImageDataset(*map(move, part[:-1])), part.rows)  # type: ignore[arg-type]
-        for part in parts
-    ]
+    subsets: list[Subset | None] = []
+    for part in parts:
+        if part is None:
+            subsets.append(None)
+        else:
+            weight = move(part.normalized_weight())
+            dataset = ImageDataset(move_once(part.X), move_once(part.codes), weight)
+            subsets.append(Subset(dataset, part.rows))  # type: ignore[arg-type]
+    return subsets
 
 
 class Batches:
@@ -97,7 +104,8 @@ class Batches:
         whole = cast(ImageDataset, dataset.dataset if is_subset else dataset)
         self.device = device
         if scipy.sparse.issparse(whole.X):
-            self.X: Any = _SparseRows(whole.X, batch_size, device)
+            n_rows = min(batch_size, len(dataset))
+            self.X: Any = _SparseRows(whole.X, n_rows, device)
         else:
             self.X = torch.as_tensor(whole.X, device=device)
         self.y = None if whole.y is None else torch.as_tensor(whole.y, device=device)

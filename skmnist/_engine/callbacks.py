@@ -157,6 +157,7 @@ class EpochTasks(Callback):
         if self.epoch_ is not None:
             self._end_epoch()
         self._end(self.context)
+        self.arguments = {}  # let go of the data
 
     def _end_epoch(self):
         epoch, self.epoch_ = self.epoch_, None
@@ -165,10 +166,6 @@ class EpochTasks(Callback):
     def _end(self, task):
         # Nothing to add: at the end of an epoch the estimator itself is fitted.
         return task.call_on_fit_task_end(**self.arguments, reconstruction_attributes={})
-
-    def forget(self) -> None:
-        """Let go of the data."""
-        self.arguments = {}
 
 
 def sees_batches(callback: Callback) -> bool:

@@ -23,7 +23,7 @@ def resolve_device(
         What torch takes, or "auto": CUDA, MPS or the CPU. Worker processes of joblib's
         are spread over several GPUs.
     is_needed : bool, default=True
-        Whether a device that is not there is an error; else the CPU stands in.
+        Whether an unavailable device raises an error; otherwise the CPU is used.
 
     Returns
     -------
@@ -43,13 +43,15 @@ def resolve_device(
     try:
         torch.empty(0, device=device).cpu()
         return torch.device(device)
-    # torch without CUDA raises AssertionError; "meta" holds no data.
-    except (RuntimeError, AssertionError, TypeError, NotImplementedError) as error:
+    # torch without CUDA raises AssertionError; for "meta", which holds no data, a kind
+    # of RuntimeError; for a device of another package ImportError.
+    except (RuntimeError, AssertionError, TypeError, ImportError) as error:
         if not is_needed:
             return torch.device("cpu")
+        reason = str(error).partition("\n")[0].rstrip(".:!")
         raise ValueError(
-            f"device={device!r} cannot be used here: {str(error).splitlines()[0]} "
-            "Give 'auto', 'cpu' or a device that torch sees."
+            f"device={device!r} cannot be used here: {reason}. Give 'auto', 'cpu' or "
+            "a device that torch sees."
         ) from error
 
 
@@ -89,7 +91,7 @@ class TorchThreads:
         finally:
             with self.lock:
                 self.n_fits -= 1
-            self._set(self.n_threads)
+                self._set(self.n_threads)
 
     def take_share(self) -> None:
         """Set the number of threads that is this fit's share now."""

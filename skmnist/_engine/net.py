@@ -15,22 +15,16 @@ from skorch.callbacks import EpochTimer
 from torch.nn import functional as F
 from torch.utils.data import Subset
 
+from skmnist._engine import callbacks, gradients
 from skmnist._engine.batches import Batches, ImageDataset, as_tensor
-from skmnist._engine.callbacks import (
-    EpochLog,
-    EpochTasks,
-    make_callbacks,
-    sees_batches,
-)
 from skmnist._engine.device import torch_threads
-from skmnist._engine.gradients import (
-    compute_gradients,
-    cross_entropy,
-    is_cross_entropy,
-)
 from skmnist._engine.interrupts import StopTraining, is_from_signal, marked_signals
 from skmnist._engine.network import MLP
-from skmnist._engine.optimizer import explained_refusal, resolve_optimizer
+from skmnist._engine.optimizer import (
+    change_settings,
+    explained_refusal,
+    resolve_optimizer,
+)
 from skmnist._engine.products import TILE
 from skmnist._engine.state import record_rng, restore_rng
 from skmnist._engine.tally import Tally
@@ -96,6 +90,7 @@ def build_net(
         **{f"optimizer__{name}": value for name, value in settings.items()},
         classes=np.arange(n_classes),
         device=str(device),
+        dataset=ImageDataset,
         train_split=None,  # the classifier splits
         verbose=0,
         rng=rng,
@@ -107,10 +102,10 @@ def build_net(
 class MLPNet(NeuralNetClassifier):
     """A skorch classifier that keeps the data whole and measures as it trains.
 
-    skorch's steps and callbacks work as ever. What differs: the batches come from
-    whole tensors rather than a DataLoader; loss and accuracy of an epoch are summed up
-    on the way; batches are recorded in the history only where a callback looks at
-    them; a callback's own stop is told from a person's Ctrl-C.
+    It differs from skorch's: the batches come from whole tensors rather than a
+    DataLoader; loss and accuracy of an epoch are summed up on the way; batches are
+    recorded in the history only if a callback looks at them; a callback's own stop is
+    told from a person's Ctrl-C.
 
     Parameters
     ----------
@@ -120,48 +115,50 @@ class MLPNet(NeuralNetClassifier):
         The source of the shuffling.
     """
 
-    def __init__(
-        self,
-        *args: Any,
-        rng: np.random.Generator,
-        dataset: type[ImageDataset] = ImageDataset,
-        **kwargs: Any,
-    ):
-        super().__init__(*args, dataset=dataset, **kwargs)
+    def __init__(self, *args: Any, rng: np.random.Generator, **kwargs: Any):
+        super().__init__(*args, **kwargs)
         self.rng = rng
         self._steps_by_hand = False
 
     @property
     def _default_callbacks(self):
-        callbacks = [("epoch_timer", EpochTimer())]
+        defaults = [("epoch_timer", EpochTimer())]
         if self.verbose:
-            callbacks.append(("print_log", EpochLog()))
-        return callbacks
+            defaults.append(("print_log", callbacks.EpochLog()))
+        return defaults
 
     def set_up(
         self,
         parameters: Mapping[str, Any],
+        earlier: Mapping[str, Any] | None,
         epochs: int,
         has_validation: bool,
-        tasks: EpochTasks | None = None,
+        tasks: callbacks.EpochTasks | None = None,
     ) -> None:
-        """Take up what may change from one training to the next.
+        """Set what may change from one training to the next.
 
         Parameters
         ----------
         parameters : dict
             The parameters of :class:`MNISTMLPClassifier`.
+        earlier : dict or None
+            Those that the net was trained with before; None for a new net.
         epochs : int
             The number of epochs.
         has_validation : bool
             Whether there will be data to validate on.
-        tasks : EpochTasks or None
+        tasks : EpochTasks, default=None
             The tasks of scikit-learn's callbacks.
         """
         self.batch_size = parameters["batch_size"]
         self.verbose = parameters["verbose"]
-        self.callbacks = make_callbacks(parameters, epochs, has_validation, tasks)
+        self.callbacks = callbacks.make_callbacks(
+            parameters, epochs, has_validation, tasks
+        )
         self.initialize_callbacks()
+        if earlier is not None:
+            change_settings(self.optimizer_, parameters, earlier)
+            self.lr = parameters["learning_rate"]
 
     def train(self, train: Subset, valid: Subset | None, epochs: int) -> None:
         """Train for some epochs, or until a callback or Ctrl-C stops it.
@@ -178,8 +175,9 @@ class MLPNet(NeuralNetClassifier):
 
         Raises
         ------
-        KeyboardInterrupt
-            On Ctrl-C. The net is usable; its history holds the completed epochs.
+        KeyboardInterrupt, Exception
+            On Ctrl-C, or what a callback raises. The net keeps the weights that it has
+            reached; its history holds the completed epochs.
         """
         data = cast(ImageDataset, train.dataset)
         whole = {"X": data.X, "y": data.y}
@@ -192,12 +190,10 @@ class MLPNet(NeuralNetClassifier):
             try:
                 self._run_epochs(train, valid, epochs)
             except StopTraining:
-                self._forget_unfinished_epoch()
-            except KeyboardInterrupt:
+                pass
+            finally:
                 self._forget_unfinished_epoch()
                 self.notify("on_train_end", **whole)
-                raise
-            self.notify("on_train_end", **whole)
         self._warn_of_divergence()
 
     @property
@@ -336,7 +332,9 @@ class MLPNet(NeuralNetClassifier):
         self._set_mode(training=True)
         if self._steps_by_hand:
             with torch.no_grad():
-                loss, y_pred = compute_gradients(self.module_, *batch, sample_weight)
+                loss, y_pred = gradients.compute_gradients(
+                    self.module_, *batch, sample_weight
+                )
             return {"loss": loss, "y_pred": y_pred}
         Xi, yi = batch
         self.optimizer_.zero_grad()
@@ -350,7 +348,7 @@ class MLPNet(NeuralNetClassifier):
     def _is_as_built(self):
         return (
             self._is_module_as_built()
-            and is_cross_entropy(self.criterion_)
+            and gradients.is_cross_entropy(self.criterion_)
             and vars(self).keys().isdisjoint(("get_loss", "infer"))
         )
 
@@ -368,7 +366,8 @@ class MLPNet(NeuralNetClassifier):
         with torch.inference_mode():
             y_pred = self._logits(Xi)
             if self._steps_by_hand:
-                loss = cross_entropy(y_pred.log_softmax(dim=1).T, yi, sample_weight)
+                log_probabilities = y_pred.log_softmax(dim=1).T
+                loss = gradients.cross_entropy(log_probabilities, yi, sample_weight)
             else:
                 loss = self.get_loss(y_pred, yi, X=Xi, sample_weight=sample_weight)
         return {"loss": loss, "y_pred": y_pred}
@@ -393,7 +392,9 @@ class MLPNet(NeuralNetClassifier):
         if training and isinstance(self.module_, MLP):
             # So that it can go on from the state that the epoch before recorded.
             self.module_.discard_masks()
-        are_batches_seen = any(sees_batches(each) for _, each in self.callbacks_)
+        are_batches_seen = any(
+            callbacks.sees_batches(each) for _, each in self.callbacks_
+        )
         self._steps_by_hand = self._is_as_built()
         tally = Tally()
         for batch, weight in iterator.weighted():

@@ -74,15 +74,18 @@ class MLP(nn.Sequential):
         self.blocks = blocks
         self.built_of = [(layer, type(layer)) for layer in layers.values()]
 
+    def has_built_layers(self) -> bool:
+        """Tell whether all layers are those that were built."""
+        return [(layer, type(layer)) for layer in self.children()] == self.built_of
+
     def is_as_built(self) -> bool:
         """Tell whether `compute_gradients` computes what the modules would.
 
         It does not where a user listens by a hook, or has put in a module or a method.
         """
-        layers = [*self.children()]
         return (
-            [(layer, type(layer)) for layer in layers] == self.built_of
-            and not any(map(has_hooks, (self, *layers)))
+            self.has_built_layers()
+            and not any(map(has_hooks, (self, *self.children())))
             and not any(map(has_gradient_hooks, self.parameters()))
             and not has_global_hooks()
         )

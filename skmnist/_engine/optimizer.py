@@ -166,31 +166,27 @@ def resolve_optimizer(
     return OPTIMIZERS.get(optimizer, optimizer), settings
 
 
-def find_new_settings(
-    parameters: Mapping[str, Any], earlier: Optimizer
-) -> dict[str, Any]:
-    """Return the settings with which a fit continues; its optimizer is not changed.
+def change_settings(
+    optimizer: Optimizer, parameters: Mapping[str, Any], earlier: Mapping[str, Any]
+) -> None:
+    """Give an optimizer new settings; it is left as it is if it refuses them.
+
+    If `learning_rate` is the same, the rate is too: a schedule may have changed it.
 
     Parameters
     ----------
-    parameters : dict
+    optimizer : Optimizer
+        The optimizer, with the state that it has reached.
+    parameters, earlier : dict
         The parameters `optimizer`, `learning_rate` and `optimizer_params` of
-        :class:`MNISTMLPClassifier`.
-    earlier : Optimizer
-        The optimizer of the earlier fit.
-
-    Returns
-    -------
-    settings : dict
-        The settings of a group of parameters.
+        :class:`MNISTMLPClassifier`, now and in the training before.
 
     Raises
     ------
     ValueError
-        If the optimizer refuses them, or needs a state that the earlier fit did not
-        keep.
+        If the optimizer refuses them, or needs a state that it did not keep.
     """
-    device = earlier.param_groups[0]["params"][0].device
+    device = optimizer.param_groups[0]["params"][0].device
     cls, settings = resolve_optimizer(
         parameters["optimizer"], parameters["optimizer_params"], device.type
     )
@@ -203,7 +199,7 @@ def find_new_settings(
         needed = fresh.state[parameter].keys()
         missing = {
             name
-            for state in earlier.state.values()
+            for state in optimizer.state.values()
             for name in needed - state.keys()
             if state
         }
@@ -211,17 +207,15 @@ def find_new_settings(
             raise ValueError(
                 f"optimizer_params={parameters['optimizer_params']!r} needs "
                 f"{', '.join(sorted(missing))}, which the earlier fit did not keep; "
-                "use warm_start=False."
+                "use a new classifier."
             )
-    (group,) = fresh.param_groups
-    return {name: value for name, value in group.items() if name != "params"}
-
-
-def take_up_settings(optimizer: Optimizer, settings: dict[str, Any]) -> None:
-    """Give an optimizer the settings of :func:`find_new_settings`."""
+    (settings,) = fresh.param_groups
+    is_same_rate = parameters["learning_rate"] == earlier["learning_rate"]
+    for name in ("params", "lr") if is_same_rate else ("params",):
+        del settings[name]
     for group in optimizer.param_groups:
         group.update(settings)
-        if "initial_lr" in group:  # of a schedule, which goes on
+        if not is_same_rate and "initial_lr" in group:  # where a schedule begins
             group["initial_lr"] = settings["lr"]
 
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from skorch import NeuralNet
 
-from skmnist._engine.optimizer import OPTIMIZERS
+from skmnist._engine.network import MLP
+from skmnist._engine.optimizer import OPTIMIZERS, FusedAdam, FusedAdamW
 from skmnist._parameters import NET_PARAMETERS, as_sizes, check_parameters
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from skmnist._engine.net import MLPNet
 
 HISTORY_COLUMNS = (
     "epoch",
@@ -26,12 +29,12 @@ HISTORY_COLUMNS = (
 )
 
 
-def plain_state(net: NeuralNet) -> dict[str, Any]:
+def plain_state(net: MLPNet) -> dict[str, Any]:
     """Return weights, optimizer state, history and generator as plain objects.
 
     Parameters
     ----------
-    net : skorch.NeuralNet
+    net : MLPNet
         The net.
 
     Returns
@@ -39,7 +42,17 @@ def plain_state(net: NeuralNet) -> dict[str, Any]:
     state : dict
         `weights` and `optimizer` as torch's state dicts, with arrays for tensors, and
         `history`, whose last epoch holds the state of the generator.
+
+    Raises
+    ------
+    PicklingError
+        If a callback has changed the layers of the module.
     """
+    if not (type(net.module_) is MLP and net.module_.has_built_layers()):
+        raise pickle.PicklingError(
+            "The module has other layers than the parameters ask for, so it cannot be "
+            "built again from them; save it with torch.save(classifier.module_, path)."
+        )
     return {
         "weights": _map_tensors(_to_numpy, dict(net.module_.state_dict())),
         "optimizer": _map_tensors(_to_numpy, net.optimizer_.state_dict()),
@@ -47,22 +60,38 @@ def plain_state(net: NeuralNet) -> dict[str, Any]:
     }
 
 
-def load_plain_state(net: NeuralNet, state: dict[str, Any]) -> None:
-    """Take up what :func:`plain_state` returned.
+def load_plain_state(net: MLPNet, state: dict[str, Any]) -> MLPNet:
+    """Restore what :func:`plain_state` returned, and return the net.
 
     Parameters
     ----------
-    net : skorch.NeuralNet
+    net : MLPNet
         A new net of the same layers.
     state : dict
         What :func:`plain_state` returned.
+
+    Returns
+    -------
+    net : MLPNet
+        The net.
+
+    Raises
+    ------
+    ValueError
+        If the state does not fit the net.
     """
+    if not _fits_optimizer(state["optimizer"], net.optimizer_):
+        raise ValueError(
+            "The optimizer's state and the weights do not fit; the saved model is "
+            "damaged."
+        )
     net.module_.load_state_dict(_map_tensors(_to_tensor, state["weights"]))
     net.optimizer_.load_state_dict(_map_tensors(_to_tensor, state["optimizer"]))
     net.history.clear()
     net.history.extend(dict(epoch) for epoch in state["history"])
     if net.history:
         restore_rng(net.history, net.rng)
+    return net
 
 
 def check_plain_state(
@@ -73,15 +102,14 @@ def check_plain_state(
     n_classes: int,
     dtype: str,
 ) -> None:
-    """Refuse a state that does not fit a net, before one is built.
+    """Raise an error if weights do not fit a net, before it is built.
 
-    A file of a few bytes could ask for a net of any size, and torch's fused optimizers
-    trust the shapes of their state.
+    A file of a few bytes could ask for a net of any size.
 
     Parameters
     ----------
     state : dict
-        What :func:`plain_state` returned, or what a file says so of.
+        What :func:`plain_state` returned, or what a file claims is one.
     parameters : dict
         The parameters of :class:`MNISTMLPClassifier` that the net was built from.
     n_features, n_classes : int
@@ -105,11 +133,10 @@ def check_plain_state(
         [weight.shape for weight in weights] == shapes
         and dtype in ("float32", "float64")
         and all(weight.dtype == dtype for weight in weights)
-        and _fits_optimizer(parameters["optimizer"], state["optimizer"], shapes)
     )
     if not fits:
         raise ValueError(
-            "The weights or the optimizer's state do not fit hidden_layer_sizes="
+            f"The weights do not fit hidden_layer_sizes="
             f"{parameters['hidden_layer_sizes']!r}; the saved model is damaged."
         )
 
@@ -119,7 +146,7 @@ def record_rng(history: Any, rng: np.random.Generator) -> None:
 
     skorch's Checkpoint keeps the history, so that a training can go on from there.
     """
-    for epoch in history[-2:]:  # the last one is enough
+    for epoch in history[-2:]:  # of the epoch before, and of this one if recorded
         epoch.pop("rng", None)
     state = rng.bit_generator.state
     words = state["state"]["state"].tolist()  # plain, for JSON
@@ -127,7 +154,7 @@ def record_rng(history: Any, rng: np.random.Generator) -> None:
 
 
 def restore_rng(history: Any, rng: np.random.Generator) -> None:
-    """Take up the state that :func:`record_rng` left."""
+    """Restore the state that :func:`record_rng` recorded."""
     state = history[-1, "rng"]
     words = np.array(state["state"]["state"], dtype=np.uint64)
     rng.bit_generator.state = {**state, "state": {"state": words}}
@@ -150,7 +177,7 @@ def make_history_table(history: Sequence[dict[str, Any]]) -> pd.DataFrame:
 
     epochs = [
         {
-            {"dur": "duration"}.get(name, name): value
+            "duration" if name == "dur" else name: value
             for name, value in epoch.items()
             if name not in ("batches", "rng")
             and not name.endswith(("_best", "_batch_count"))
@@ -162,12 +189,20 @@ def make_history_table(history: Sequence[dict[str, Any]]) -> pd.DataFrame:
     return table[first + [name for name in table if name not in first]]
 
 
-def _fits_optimizer(optimizer, state, shapes):
-    if optimizer not in OPTIMIZERS:
+def _fits_optimizer(state, optimizer):
+    """Tell whether a state has the shapes that an optimizer of ours believes it has."""
+    if type(optimizer) not in (*OPTIMIZERS.values(), FusedAdam, FusedAdamW):
         return True  # a class of the user's keeps what it likes
-    order = [index for group in state["param_groups"] for index in group["params"]]
-    return order == list(range(len(shapes))) and all(
-        value is None or np.shape(value) == (() if name == "step" else shapes[index])
+    shapes = {
+        index: parameter.shape
+        for group, saved in zip(
+            optimizer.param_groups, state["param_groups"], strict=True
+        )
+        for index, parameter in zip(saved["params"], group["params"], strict=True)
+    }
+    return all(
+        value is None
+        or np.shape(value) == (() if name == "step" else shapes.get(index))
         for index, values in state["state"].items()
         for name, value in values.items()
     )

@@ -66,12 +66,13 @@ def test_early_stopping_goes_back_to_the_best_epoch(digits):
     assert_array_equal(classifier.predict_proba(X), expected.predict_proba(X))
 
 
-def test_without_early_stopping_there_is_no_best_epoch(digits):
-    classifier = small(early_stopping=True).fit(*digits)
+@pytest.mark.parametrize(("warm_start", "n_epochs"), [(False, 2), (True, 4)])
+def test_without_early_stopping_there_is_no_best_epoch(digits, warm_start, n_epochs):
+    classifier = small(early_stopping=True, warm_start=warm_start).fit(*digits)
 
     classifier.set_params(early_stopping=False).fit(*digits)
 
-    assert classifier.n_iter_ == 2
+    assert classifier.n_iter_ == n_epochs
     assert not hasattr(classifier, "best_epoch_")
 
 

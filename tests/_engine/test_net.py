@@ -1,5 +1,7 @@
 """What a training records, and what callbacks see of it and put into it."""
 
+import pickle
+
 import numpy as np
 import pytest
 import skorch.callbacks
@@ -189,6 +191,31 @@ def test_a_callback_that_looks_for_a_missing_column_is_told_of_those_there(digit
     (note,) = raised.value.__notes__
     assert "on_epoch_end" in note
     assert "train_loss" in note
+
+
+class FailInEpochThree(Callback):
+    """Raises an error in the middle of an epoch."""
+
+    def on_batch_end(self, net, training, **kwargs):
+        if training and len(net.history) == 3 and len(net.history[-1, "batches"]) == 2:
+            raise OSError("the disk is full")
+
+    def on_train_end(self, net, **kwargs):
+        self.has_ended_ = True
+
+
+def test_an_error_of_a_callback_leaves_the_completed_epochs(digits):
+    X, y = digits
+    model = small(callbacks=[FailInEpochThree], max_epochs=5, warm_start=True)
+
+    with pytest.raises(OSError, match="the disk is full"):
+        model.fit(X, y)
+
+    assert model.history_["epoch"].tolist() == [1, 2]
+    assert callback(model, "FailInEpochThree").has_ended_
+    loaded = pickle.loads(pickle.dumps(model))
+    assert_array_equal(loaded.predict_proba(X), model.predict_proba(X))
+    assert loaded.set_params(callbacks=None).fit(X, y).n_iter_ == 7
 
 
 def test_a_diverged_loss_is_a_warning_that_names_the_learning_rate(digits):

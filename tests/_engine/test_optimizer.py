@@ -181,6 +181,40 @@ def test_warm_start_takes_up_a_new_learning_rate(digits):
     assert_allclose(classifier.predict_proba(X), before, atol=1e-5)
 
 
+def test_warm_start_keeps_the_rate_that_a_schedule_has_reached(digits):
+    schedule = skorch.callbacks.LRScheduler("ExponentialLR", gamma=0.5)
+    model = small(warm_start=True, callbacks=[schedule], max_epochs=3).fit(*digits)
+
+    model.set_params(callbacks=None).fit(*digits)
+
+    (group,) = model.net_.optimizer_.param_groups
+    assert group["lr"] == pytest.approx(1e-3 / 2**3)
+
+
+def test_warm_start_continues_a_schedule(digits):
+    schedule = skorch.callbacks.LRScheduler("LambdaLR", lr_lambda=lambda n: 1 / (n + 1))
+    parts = small(warm_start=True, callbacks=[schedule], max_epochs=3)
+    whole = small(callbacks=[schedule], max_epochs=6).fit(*digits)
+
+    parts.fit(*digits).fit(*digits)
+
+    (group,), (expected,) = (
+        model.net_.optimizer_.param_groups for model in (parts, whole)
+    )
+    assert group["lr"] == pytest.approx(expected["lr"])
+
+
+def test_partial_fit_takes_up_a_new_learning_rate(digits):
+    X, y = digits
+    classifier = small().fit(X, y)
+    before = classifier.predict_proba(X)
+
+    classifier.set_params(learning_rate=1e-12).partial_fit(X, y)
+
+    assert_allclose(classifier.predict_proba(X), before, atol=1e-5)
+    assert classifier.net_.lr == 1e-12
+
+
 def test_warm_start_lets_go_of_a_setting_that_was_taken_out(digits):
     classifier = small(
         warm_start=True, optimizer="sgd", optimizer_params={"momentum": 0.9}

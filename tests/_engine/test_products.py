@@ -44,6 +44,26 @@ def test_products_are_the_same_on_two_threads(units, two_threads):
 
 
 @pytest.mark.parametrize(
+    ("n_threads", "units", "expected"), [(1, 64, 1), (2, 64, 2), (2, 48, 1), (2, 7, 1)]
+)
+def test_each_thread_has_a_product_of_whole_tiles(
+    monkeypatch, n_threads, units, expected
+):
+    n_products = []
+    spied = torch.bmm
+    monkeypatch.setattr(torch, "get_num_threads", lambda: n_threads)
+    monkeypatch.setattr(
+        torch,
+        "bmm",
+        lambda a, b, out: [n_products.append(len(a)), spied(a, b, out=out)],
+    )
+
+    multiply(torch.ones(units, 32), torch.ones(32, 100), out=torch.empty(units, 100))
+
+    assert (n_products or [1]) == [expected]
+
+
+@pytest.mark.parametrize(
     ("wish", "dtype", "is_fast", "expected"),
     [
         ("medium", torch.float32, True, torch.bfloat16),

@@ -10,11 +10,13 @@ import joblib
 import pandas as pd
 import pytest
 import skorch.callbacks
-from numpy.testing import assert_array_equal
+import torch
+from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.pipeline import make_pipeline
 
-from skmnist import ImageScaler, MNISTMLPClassifier
-from small_models import small
+from listeners import OnTrainBegin
+from skmnist import ImageScaler, MNISTMLPClassifier, save_model
+from small_models import fit, small
 
 
 def test_a_copy_goes_on_as_the_model_itself(digits):
@@ -85,7 +87,47 @@ def test_a_fitted_classifier_survives_new_parameters(digits):
     loaded = pickle.loads(pickle.dumps(classifier))
 
     assert_array_equal(loaded.predict_proba(X), expected)
-    loaded.partial_fit(X, y)
+
+
+def put_in_a_layer(net):
+    net.module_.activation_1 = torch.nn.ELU()
+
+
+def put_in_a_module(net):
+    net.module_ = torch.nn.Linear(64, 10)
+    net.initialize_optimizer()
+
+
+@pytest.mark.parametrize("change", [put_in_a_layer, put_in_a_module])
+def test_a_net_that_cannot_be_built_again_is_not_pickled(digits, tmp_path, change):
+    model = fit(digits, OnTrainBegin(change))
+
+    with pytest.raises(pickle.PicklingError, match=r"torch\.save\(classifier\.module_"):
+        pickle.dumps(model)
+    with pytest.raises(ValueError, match="other layers than the parameters ask for"):
+        save_model(model.set_params(callbacks=None), tmp_path / "model.skmnist")
+
+
+def test_a_net_with_a_hook_is_pickled(digits):
+    model = small().fit(*digits)
+    model.module_.output.register_forward_hook(lambda *_: None)
+
+    loaded = pickle.loads(pickle.dumps(model))
+
+    assert_array_equal(loaded.predict(digits[0]), model.predict(digits[0]))
+
+
+def test_a_net_moves_to_another_device_with_all_its_state(digits):
+    X, y = digits
+    model = small(device="auto").fit(X, y)
+    moved = pickle.loads(pickle.dumps(model)).set_params(device="cpu")
+
+    assert_allclose(
+        moved.partial_fit(X, y).predict_proba(X),
+        model.partial_fit(X, y).predict_proba(X),
+        atol=0.0 if model.net_.device == "cpu" else 1e-4,
+    )
+    assert moved.net_.device == "cpu"
 
 
 def test_a_model_of_a_missing_device_loads_on_the_cpu(digits):
@@ -140,6 +182,12 @@ def test_training_goes_on_after_a_kill_as_if_nothing_had_been(tmp_path):
 
     assert killed.returncode == -signal.SIGKILL
     assert resumed.stdout == uninterrupted.stdout != ""
+
+
+def test_the_last_epoch_alone_holds_the_random_state(digits):
+    model = small(max_epochs=3).fit(*digits)
+
+    assert ["rng" in epoch for epoch in model.net_.history] == [False, False, True]
 
 
 def test_history_is_a_frame_with_a_row_an_epoch(digits):
