@@ -2,9 +2,9 @@
 Grid search on a cluster
 ========================
 
-A search that is too large for one machine runs on a Dask cluster, with one line around
-it. Needed on every machine: ``pip install 'skmnist[distributed]'``. This script is
-shown here, but not run.
+A search that is too large for one machine can run on a Dask cluster, inside one
+``with`` statement. Every machine needs ``pip install 'skmnist[distributed]'``. This
+example is not run when the documentation is built.
 """
 
 from distributed import Client
@@ -15,7 +15,7 @@ from sklearn.pipeline import make_pipeline
 from skmnist import ImageScaler, MNISTMLPClassifier, fetch_mnist
 from skmnist.distributed import DaskBackend
 
-if __name__ == "__main__":  # workers that are processes import this file
+if __name__ == "__main__":  # worker processes import this file
     X, y = fetch_mnist(return_X_y=True)
     search = GridSearchCV(
         make_pipeline(
@@ -30,8 +30,8 @@ if __name__ == "__main__":  # workers that are processes import this file
         verbose=1,
     )
 
-    # Client("scheduler:8786") for an existing cluster. Without an address Dask starts
-    # workers on this machine: here one process for each core.
+    # Use Client("scheduler:8786") for an existing cluster. Without an address Dask
+    # starts workers on this machine, here one process per core.
     with (
         Client(threads_per_worker=1) as client,
         parallel_config(DaskBackend(client)),
@@ -42,6 +42,6 @@ if __name__ == "__main__":  # workers that are processes import this file
     print(f"cross-validated accuracy: {search.best_score_:.4f}")
 
 # %%
-# The scores are those of the same search without the cluster. If a worker dies, only
-# its own work is lost, and another one repeats it; with joblib's own
-# ``parallel_config("dask")`` the whole search may be lost.
+# The scores are the same as without the cluster. If a worker dies, only its own work is
+# lost, and another worker repeats it; with joblib's own ``parallel_config("dask")`` the
+# whole search can be lost.

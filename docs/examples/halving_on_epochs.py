@@ -2,9 +2,9 @@
 Halving search with epochs as the resource
 ==========================================
 
-Most candidates show within a few epochs that they will not win. A halving search trains
-all of them a little, keeps the better third, trains these three times as long, and so
-on. This script is shown here, but not run.
+Most candidates can be ruled out after a few epochs. A halving search trains all of them
+for one epoch, keeps the best third, trains these three times as long, and so on. This
+example is not run when the documentation is built.
 """
 
 import pandas as pd
@@ -43,5 +43,5 @@ print(
 print(search.best_params_)
 
 # %%
-# 27 candidates have 1 epoch, 9 have 3, 3 have 9 and 1 has 27: 108 epochs a fold, where
-# a grid search would train 729.
+# 27 candidates are trained for 1 epoch, 9 for 3, 3 for 9 and 1 for 27: 108 epochs per
+# fold, compared with 729 for a grid search.

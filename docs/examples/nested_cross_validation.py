@@ -2,9 +2,10 @@
 Nested cross-validation
 =======================
 
-The best score of a search is too good: it is the best of many. Nested cross-validation
-searches anew within each outer fold and evaluates the winner on images that its search
-has not seen. This script is shown here, but not run.
+The best score of a search is optimistic, since it is the best of many. Nested
+cross-validation repeats the search in each outer fold and evaluates the best model on
+images that the search has not seen. This example is not run when the documentation is
+built.
 """
 
 from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_validate
@@ -26,7 +27,7 @@ search = GridSearchCV(
     cv=StratifiedKFold(3, shuffle=True, random_state=1),
 )
 
-# The outer folds run side by side, each search within one process.
+# The outer folds run in parallel, each search in one process.
 outer = cross_validate(
     search,
     X,

@@ -1,10 +1,10 @@
 """
-More images than memory
-=======================
+Out-of-core training
+====================
 
-``partial_fit`` trains on one chunk after the other. Here the chunks come from a file on
-disk that NumPy maps into memory: only the chunk at hand is read. This script is shown
-here, but not run.
+``partial_fit`` trains on one chunk after another. Here the chunks come from a file on
+disk that NumPy maps into memory: only the current chunk is read. This example is not
+run when the documentation is built.
 """
 
 import tempfile
@@ -25,8 +25,8 @@ scaler = ImageScaler().fit(images[:1])
 classifier = MNISTMLPClassifier(random_state=0)
 rng = np.random.default_rng(0)
 
-# Within a chunk the classifier shuffles; the chunks are shuffled here. If the file is
-# sorted by label, shuffle it once beforehand.
+# The classifier shuffles the images of each chunk; the order of the chunks is shuffled
+# here. If the file is sorted by label, shuffle it once beforehand.
 starts = np.arange(0, len(images), chunk_size)
 for epoch in range(n_epochs):
     for start in rng.permutation(starts):
@@ -41,5 +41,5 @@ X_test, y_test = fetch_mnist(subset="test", return_X_y=True)
 print(f"test accuracy: {classifier.score(scaler.transform(X_test), y_test):.4f}")
 
 # %%
-# Each call of ``partial_fit`` is a row of ``history_``. There is no validation set and
-# no early stopping: to validate, set a chunk aside and score it.
+# Each call of ``partial_fit`` adds a row to ``history_``. There is no validation set
+# and no early stopping: to validate, hold out a chunk and evaluate the model on it.

@@ -2,13 +2,13 @@
 Cross-validation with calibration
 =================================
 
-A network trained long without dropout is too sure of itself: its probabilities promise
-more than its accuracy keeps. Cross-validation shows it, and
+A network trained for many epochs without dropout is overconfident: its predicted
+probabilities are higher than its accuracy. Cross-validation shows this, and
 :class:`~sklearn.calibration.CalibratedClassifierCV` corrects it.
 """
 
 # %%
-# A part of the training images, so that all folds together take seconds:
+# Use a subset of the training images, so that all folds together take seconds:
 
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
@@ -30,8 +30,8 @@ print(f"{data}: {len(X_train):,} images to train on, {len(X_test):,} to test on"
 # %%
 # Three models
 # ------------
-# One as it is, one calibrated by temperature scaling (all logits are divided by one
-# number, learned on held-out folds), and one with dropout.
+# One without dropout, the same one calibrated by temperature scaling (all logits are
+# divided by one number, learned on held-out folds), and one with dropout.
 
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.pipeline import make_pipeline
@@ -59,7 +59,7 @@ models = {
 # %%
 # Cross-validation
 # ----------------
-# The log loss punishes wrong certainty; the accuracy does not see it.
+# The log loss penalizes overconfidence; the accuracy does not.
 
 import pandas as pd
 from sklearn.model_selection import cross_validate
@@ -86,10 +86,11 @@ pd.DataFrame(
 ).T.round(4)
 
 # %%
-# Is it right as often as it says?
-# --------------------------------
-# For each test image: the probability of the predicted digit, and whether it was right.
-# On the diagonal the two agree; below it a model promises too much.
+# Calibration curves
+# ------------------
+# The curves compare the probability of the predicted digit with the fraction of correct
+# predictions on the test images. On the diagonal the two agree; below it a model is
+# overconfident.
 
 import matplotlib.pyplot as plt
 from sklearn.calibration import CalibrationDisplay
@@ -102,6 +103,6 @@ for name, model in models.items():
     CalibrationDisplay.from_predictions(
         is_right, probability, n_bins=8, strategy="quantile", name=name, ax=ax
     )
-ax.set(xlabel="Probability of the predicted digit", ylabel="Share that was right")
+ax.set(xlabel="Probability of the predicted digit", ylabel="Fraction correct")
 ax.set(xlim=(0.5, 1.02), ylim=(0.5, 1.02))
 plt.show()

@@ -2,14 +2,14 @@
 Early stopping with a validation set in a pipeline
 ==================================================
 
-``early_stopping=True`` stops when the validation loss no longer improves, and goes back
-to the weights of the best epoch. The validation set may be a random part of the
-training images, or images of your own. Inside a pipeline these must be scaled as the
-training images are; with ``transform_input`` the pipeline does so.
+``early_stopping=True`` stops training when the validation loss no longer improves, and
+restores the weights of the best epoch. The validation set can be a random part of the
+training images, or a set of your own. Inside a pipeline, it must be scaled like the
+training images; with ``transform_input`` the pipeline does this.
 """
 
 # %%
-# Images to train, to validate and to test on:
+# Split the images into a training, a validation and a test set:
 
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
@@ -28,13 +28,14 @@ X_train, X_test, y_train, y_test = train_test_split(
 X_train, X_val, y_train, y_val = train_test_split(
     X_train, y_train, test_size=0.2, stratify=y_train, random_state=0
 )
-print(f"{data}: {len(X_train):,} to train, {len(X_val):,} to validate on")
+print(f"{data}: {len(X_train):,} images to train on, {len(X_val):,} to validate on")
 
 # %%
 # The pipeline
 # ------------
-# With metadata routing on, the classifier asks for ``X_val`` and ``y_val``, and the
-# pipeline is told to transform ``X_val`` on the way. All images are passed unscaled.
+# With metadata routing enabled, the classifier requests ``X_val`` and ``y_val``, and
+# ``transform_input`` makes the pipeline transform ``X_val``. All images are passed
+# unscaled.
 
 from sklearn import config_context
 from sklearn.pipeline import make_pipeline
@@ -56,10 +57,10 @@ classifier = model[-1]
 print(f"stopped after epoch {classifier.n_iter_}, best epoch {classifier.best_epoch_}")
 
 # %%
-# What happened
-# -------------
-# The training loss keeps falling after the validation loss has begun to rise: from
-# the star on the network learns its images by heart.
+# Overfitting
+# -----------
+# The training loss keeps falling after the validation loss has begun to rise: after the
+# best epoch, marked by a star, the network overfits.
 
 import matplotlib.pyplot as plt
 
@@ -73,10 +74,10 @@ plt.show()
 
 from skmnist import evaluate
 
-print(f"least validation loss: {classifier.history_['valid_loss'].min():.5f}")
-print(f"that of the model:     {evaluate(model, X_val, y_val)['loss']:.5f}")
+print(f"lowest validation loss: {classifier.history_['valid_loss'].min():.5f}")
+print(f"that of the model:      {evaluate(model, X_val, y_val)['loss']:.5f}")
 print(f"test accuracy: {model.score(X_test, y_test):.4f}")
 
 # %%
-# If any part of the training images will do, none of this is needed:
-# ``MNISTMLPClassifier(early_stopping=True)`` holds out a fifth of them by itself.
+# If the validation set can be a random part of the training images, none of this is
+# needed: ``MNISTMLPClassifier(early_stopping=True)`` holds out a fifth of them.

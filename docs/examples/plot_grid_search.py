@@ -2,13 +2,13 @@
 Grid search over a pipeline
 ===========================
 
-The classifier is searched as any other of scikit-learn's: its parameters are those of a
-pipeline step, and ``n_jobs`` spreads the fits over the cores. Each worker takes its
-share of the threads, so that there are never more threads than cores.
+Hyperparameters are tuned as for any other scikit-learn classifier: they are parameters
+of a pipeline step, and ``n_jobs`` distributes the fits over the cores. Each worker uses
+its share of the threads, so that there are never more threads than cores.
 """
 
 # %%
-# A part of the training images is enough to choose by:
+# A subset of the training images is enough for the search:
 
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
@@ -55,7 +55,7 @@ search.fit(X_search, y_search)
 search.best_params_
 
 # %%
-# All candidates:
+# The scores of all candidates:
 
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -73,8 +73,8 @@ plt.show()
 accuracies.round(4)
 
 # %%
-# The winner, on all the training images
-# --------------------------------------
+# The best model, refitted on all training images
+# -----------------------------------------------
 
 best = search.best_estimator_.fit(X_train, y_train)
 print(f"test accuracy: {best.score(X_test, y_test):.4f}")

@@ -2,9 +2,9 @@
 What the hidden units see
 =========================
 
-Each unit of the first layer has a weight for each pixel: an image of what it looks for.
-The gradient of a class's logit over the pixels tells in turn what speaks for that class
-in one image.
+Each unit of the first layer has one weight per pixel: an image of the pattern that it
+responds to. The gradient of a class's logit with respect to the pixels shows which
+pixels of an image count for or against that class.
 """
 
 # %%
@@ -52,7 +52,7 @@ plt.show()
 # %%
 # A linear model for comparison
 # -----------------------------
-# Without a hidden layer each "unit" is a class, and its weights are a blurred template
+# Without a hidden layer, each "unit" is a class, and its weights are a blurred template
 # of the digit.
 
 linear = make_pipeline(
@@ -69,14 +69,14 @@ plt.show()
 # %%
 # Saliency
 # --------
-# More ink where a pixel is red raises the logit of the predicted class, more ink where
-# it is blue lowers it.
+# More ink on a red pixel raises the logit of the predicted class, more ink on a blue
+# pixel lowers it.
 
 ImageGridDisplay.from_saliency(model, X_test[:10])
 plt.show()
 
 # %%
-# The same images, and what would make each of them more of an 8:
+# The same images, with the gradient of the logit of class 8:
 
 ImageGridDisplay.from_saliency(model, X_test[:10], target=8)
 plt.show()

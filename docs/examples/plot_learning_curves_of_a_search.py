@@ -2,13 +2,13 @@
 All learning curves of a grid search
 ====================================
 
-scikit-learn's own callbacks see every epoch of the classifier, also inside a pipeline,
-inside a search, in worker processes. A :class:`~sklearn.callback.ScoringMonitor` makes
-one table of them all. It is experimental and needs scikit-learn 1.9 or newer.
+scikit-learn's own callbacks see every epoch of the classifier, even inside a pipeline,
+a search and worker processes. A :class:`~sklearn.callback.ScoringMonitor` records them
+all in one table. It is experimental and needs scikit-learn 1.9 or newer.
 """
 
 # %%
-# A part of the training images:
+# Use a subset of the training images:
 
 from sklearn.datasets import load_digits
 
@@ -51,19 +51,19 @@ search.best_params_
 # %%
 # The table
 # ---------
-# A row for each epoch of each fit: three candidates on two folds, and the best one
-# again on all images.
+# The table has one row per epoch of each fit: three candidates on two folds, and the
+# best candidate refitted on all images.
 
 log = monitor.get_logs().data_as_pandas
 log[["task_id_path", "task_name", "accuracy"]].tail()
 
 # %%
-# The picture
-# -----------
-# :class:`~skmnist.HistoryDisplay` draws the table: a curve for each fit. The accuracy
-# is that on the images that the fit was given. In the name of a curve the third number
-# counts the fits of the search, two folds for each candidate, in the order of the grid;
-# the last curve is the best candidate on all images.
+# The plot
+# --------
+# :class:`~skmnist.HistoryDisplay` plots the table, with one curve per fit. The accuracy
+# is evaluated on the images that the fit was given. In the name of a curve the third
+# number counts the fits of the search, two folds per candidate, in the order of the
+# grid; the last curve is the best candidate refitted on all images.
 
 import matplotlib.pyplot as plt
 

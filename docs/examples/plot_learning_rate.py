@@ -2,13 +2,13 @@
 Learning-rate schedules
 =======================
 
-Any callback of skorch goes into ``callbacks``. Its
-:class:`~skorch.callbacks.LRScheduler` brings PyTorch's schedules of the learning rate,
+The parameter ``callbacks`` takes any skorch callback. skorch's
+:class:`~skorch.callbacks.LRScheduler` provides PyTorch's learning-rate schedules,
 stepped after each epoch or after each batch.
 """
 
 # %%
-# A part of the training images:
+# Use a subset of the training images:
 
 from sklearn.datasets import load_digits
 
@@ -26,8 +26,8 @@ print(f"{data}: {len(X):,} images")
 # %%
 # Four schedules
 # --------------
-# A schedule that is stepped after each batch has to know how many steps there will be:
-# the images to train on, a fifth less than all, in batches of 128, for 15 epochs.
+# A schedule that is stepped after each batch needs the total number of steps: the
+# classifier trains on four fifths of the images, in batches of 128, for 15 epochs.
 
 import math
 
@@ -50,7 +50,7 @@ schedules = {
 }
 
 # %%
-# A schedule can be simulated before anything is trained:
+# A schedule can be simulated before training:
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -66,8 +66,8 @@ ax.legend()
 plt.show()
 
 # %%
-# The same network with each
-# --------------------------
+# The same network with each schedule
+# -----------------------------------
 
 from sklearn.pipeline import make_pipeline
 
@@ -87,10 +87,10 @@ for name, schedule in schedules.items():
     histories[name] = model.fit(X, y)[-1].history_
 
 # %%
-# What they do to the training
-# ----------------------------
-# This rate is quick, but too large to stay with: on MNIST the constant one ends with
-# the highest loss, while those that fall let the weights come to rest.
+# The effect on training
+# ----------------------
+# This learning rate is fast at first but too large to keep: on MNIST the constant one
+# ends with the highest loss, while with the decreasing ones the weights converge.
 
 from skmnist import HistoryDisplay
 

@@ -2,9 +2,10 @@
 The lecture, line by line
 =========================
 
-A well-known first lecture on neural networks fits a dense layer of 256 units with
-dropout to MNIST, in R with keras. Here is each of its steps, and at the end its printed
-figures beside ours; they can be compared where this ran on MNIST.
+A well-known introductory lecture on neural networks fits a dense layer of 256 units
+with dropout to MNIST, in R with Keras. This example follows each of its steps and
+compares its results with ours; the comparison is only meaningful if this example was
+run on MNIST.
 """
 
 # %%
@@ -33,7 +34,7 @@ print(f"{X.shape[1]} pixels, intensities {X.min():g} to {X.max():g}")
 print("labels:", *np.unique(y))
 
 # %%
-# The lecture draws digits in shades of grey:
+# The lecture plots digits in shades of gray:
 
 import matplotlib.pyplot as plt
 
@@ -46,8 +47,8 @@ plt.show()
 # Scaling
 # -------
 # The lecture divides by 255 and gives each image the shape (28, 28, 1). Here the
-# classifier takes images of any of the usual shapes, so that scaling is all there is to
-# do. Labels need no one-hot encoding.
+# classifier accepts images of any of the usual shapes, so only scaling is needed.
+# Labels need no one-hot encoding.
 
 from skmnist import ImageScaler
 
@@ -59,8 +60,8 @@ print(f"{X_train_scaled.dtype}, {X_train_scaled.min()} to {X_train_scaled.max()}
 # %%
 # The network
 # -----------
-# 256 units, ReLU and dropout of one half are the defaults. The lecture's optimizer is
-# keras' Adagrad, whose defaults differ from PyTorch's.
+# 256 units, ReLU and a dropout rate of 0.5 are the defaults. The lecture's optimizer is
+# Keras's Adagrad, whose defaults differ from PyTorch's.
 
 from skmnist import MNISTMLPClassifier, model_summary
 
@@ -80,8 +81,8 @@ model_summary(classifier, n_features=X.shape[1], n_classes=10)
 # %%
 # Training
 # --------
-# keras' ``validation_split=0.2`` holds out the last fifth of the rows, 12,000 of
-# MNIST's 60,000. Rows that are chosen by hand are passed as ``X_val`` and ``y_val``.
+# Keras's ``validation_split=0.2`` holds out the last fifth of the rows, 12,000 of
+# MNIST's 60,000. Here specific rows are passed as ``X_val`` and ``y_val``.
 
 n_train = len(X_train) * 4 // 5
 classifier.fit(
@@ -94,9 +95,9 @@ classifier.fit(
 # %%
 # The curves
 # ----------
-# The training figures are averages over an epoch in which dropout was on and the
-# weights were still moving, so they lag behind the validation figures: ours as well as
-# the lecture's.
+# Training loss and accuracy are averages over an epoch in which dropout is active and
+# the weights still change, so they lag behind the validation values, both here and in
+# the lecture.
 
 import pandas as pd
 
@@ -121,7 +122,7 @@ HistoryDisplay.from_history({"here": classifier.history_, "lecture": lecture})
 plt.show()
 
 # %%
-# The last epoch, and the test images:
+# The results of the last epoch and on the test images:
 
 from skmnist import evaluate
 
@@ -146,9 +147,9 @@ ConfusionMatrixDisplay.from_estimator(
 plt.show()
 
 # %%
-# An 8 that was predicted as a 2
-# -------------------------------
-# The lecture ends with one. These are all of ours, the most confident first:
+# An 8 predicted as a 2
+# ---------------------
+# The lecture ends with one such image. These are all of ours, the most confident first:
 
 ImageGridDisplay.from_misclassified(
     classifier, X_test_scaled, y_test, true=8, predicted=2
@@ -158,6 +159,6 @@ plt.show()
 # %%
 # Saving
 # ------
-# The lecture saves the model and the history apart. The fitted classifier holds both;
-# see :ref:`sphx_glr_auto_examples_plot_save_and_load.py`. The history alone is a
-# DataFrame, ``classifier.history_.to_csv("history.csv")``.
+# The lecture saves the model and the history separately. The fitted classifier contains
+# both; see :ref:`sphx_glr_auto_examples_plot_save_and_load.py`. The history alone is a
+# DataFrame: ``classifier.history_.to_csv("history.csv")``.

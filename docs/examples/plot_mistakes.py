@@ -2,8 +2,9 @@
 The mistakes of a classifier
 ============================
 
-A test accuracy says how often a classifier is wrong. This example shows where: which
-digits it predicts as which, how sure it was, and what the images look like.
+The test accuracy tells how often a classifier is right. This example shows its
+mistakes: which digits are predicted as which, how confident the predictions are, and
+what the images look like.
 """
 
 # %%
@@ -36,8 +37,8 @@ evaluate(model, X_test, y_test).round(4)
 # %%
 # Which digits are predicted as which
 # -----------------------------------
-# The diagonal of a confusion matrix is so large that the rest pales. With the right
-# answers weighted zero, the colours show the mistakes.
+# The diagonal of a confusion matrix is so large that the mistakes are hardly visible.
+# With zero weight for correct predictions, the colors show the mistakes.
 
 import matplotlib.pyplot as plt
 from sklearn.metrics import ConfusionMatrixDisplay
@@ -49,10 +50,11 @@ ConfusionMatrixDisplay.from_predictions(
 plt.show()
 
 # %%
-# How sure it was
-# ---------------
-# :func:`skmnist.misclassified` gives a table of the mistakes: the row of the image, the
-# probability of the wrong label, and by how much that exceeds the right label's.
+# How confident the predictions are
+# ---------------------------------
+# :func:`skmnist.misclassified` returns a table of the mistakes: the index of the image,
+# its true and predicted labels, the probability of the predicted label, and the margin
+# by which it exceeds the probability of the true label.
 
 from skmnist import misclassified
 
@@ -62,7 +64,7 @@ mistakes.head().round(3)
 # %%
 # What they look like
 # -------------------
-# The mistakes it was most sure of come first. Some a person would make as well.
+# The most confident mistakes come first. Some of them a person would make as well.
 
 from skmnist import ImageGridDisplay
 
@@ -70,7 +72,7 @@ ImageGridDisplay.from_misclassified(model, X_test, y_test, n_images=15)
 plt.show()
 
 # %%
-# The most frequent mistake on its own:
+# Only the most frequent mistake:
 
 true, predicted = mistakes.value_counts(["true", "predicted"]).index[0]
 ImageGridDisplay.from_misclassified(

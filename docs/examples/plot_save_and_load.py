@@ -2,9 +2,9 @@
 Saving and loading, safely
 ==========================
 
-A fitted model can be saved in two ways. ``joblib.dump`` takes any model, but opening
-such a file runs whatever code its author put into it. :func:`~skmnist.save_model`
-writes arrays and parameters only, and :func:`~skmnist.load_model` takes nothing else.
+A fitted model can be saved in two ways. ``joblib.dump`` saves any model, but loading
+such a file runs any code that its author put into it. :func:`~skmnist.save_model` only
+writes arrays and parameters, and :func:`~skmnist.load_model` accepts nothing else.
 """
 
 # %%
@@ -36,9 +36,9 @@ print(f"{data}, test accuracy {model.score(X_test, y_test):.4f}")
 # %%
 # For yourself: joblib
 # --------------------
-# The whole pipeline goes into one file: parameters, weights, training history, and the
-# state of the optimizer, so that ``partial_fit`` can continue. The training images are
-# not in it.
+# The whole pipeline is saved in one file: parameters, weights, training history, and
+# the state of the optimizer, so that ``partial_fit`` can continue. The training images
+# are not saved.
 
 import tempfile
 from pathlib import Path
@@ -51,10 +51,10 @@ loaded = joblib.load(folder / "digits.joblib")
 print((loaded.predict_proba(X_test) == model.predict_proba(X_test)).all())
 
 # %%
-# For others, and from others: save_model
-# ---------------------------------------
-# This needs skops: ``pip install 'skmnist[skops]'``. What comes back is the same to the
-# bit.
+# To share: save_model
+# --------------------
+# This needs skops: ``pip install 'skmnist[skops]'``. The loaded model is bit for bit
+# the same.
 
 from skmnist import load_model, save_model
 
@@ -63,7 +63,7 @@ loaded = load_model(folder / "digits.skmnist")
 print((loaded.predict_proba(X_test) == model.predict_proba(X_test)).all())
 
 # %%
-# A file that holds code is refused, before any of it runs:
+# A file that can contain code is rejected before any of it runs:
 
 try:
     load_model(folder / "digits.joblib")
@@ -71,7 +71,7 @@ except ValueError as error:
     print(error)
 
 # %%
-# So is a model that cannot be stored without code, when it is saved:
+# ``save_model`` rejects a model that cannot be stored without code:
 
 from sklearn.preprocessing import FunctionTransformer
 
