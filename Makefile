@@ -1,4 +1,4 @@
-# Each target makes its own environment in .venv, from nothing but Python and make.
+# Each target makes the environment that it needs, from nothing but Python and make.
 ifeq ($(OS),Windows_NT)
 SHELL := bash
 PYTHON ?= python

@@ -59,7 +59,7 @@ class ImageEstimator(CallbackSupportMixin, BaseEstimator):
 
 @contextlib.contextmanager
 def unchanged_by_errors(estimator: BaseEstimator) -> Iterator[None]:
-    """Give an estimator back its earlier state where an error is raised meanwhile.
+    """Restore the attributes of an estimator if an error is raised.
 
     A fit may have taken hours; a mistake in the next one must not cost it.
     """

@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import scipy.sparse
 
 from skmnist._sklearn import warn
 
@@ -79,7 +80,8 @@ def stack_images(
     ValueError
         If the shape of an image cannot be inferred, or does not fit.
     """
-    X = np.asarray(X)
+    matrix: Any = X
+    X = matrix.toarray() if scipy.sparse.issparse(matrix) else np.asarray(X)
     if image_shape is None and X.ndim > 2:
         image_shape = X.shape[1:3]
     rows_of_pixels = flatten_images(X)
@@ -90,10 +92,10 @@ def stack_images(
     n_samples, n_pixels = rows_of_pixels.shape
     if image_shape is None:
         image_shape = (math.isqrt(n_pixels),) * 2
-    if math.prod(image_shape) != n_pixels:
+    if np.shape(image_shape) != (2,) or math.prod(image_shape) != n_pixels:
         raise ValueError(
-            f"image_shape={tuple(image_shape)} does not fit images of {n_pixels} "
-            "pixels; give the rows and columns of an image."
+            f"image_shape={image_shape!r} does not fit images of {n_pixels} pixels; "
+            "give the rows and columns of an image."
         )
     return rows_of_pixels.reshape(n_samples, *image_shape)
 
@@ -133,7 +135,7 @@ def warn_of_raw_images(X: np.ndarray) -> None:
     Warns
     -----
     UserWarning
-        If the largest intensity is above 127 and at most 255.
+        If the largest intensity of the first 1,000 is above 127 and at most 255.
     """
     some = X[:1000]
     if some.min() >= 0 and 127 < some.max() <= 255:

@@ -38,7 +38,7 @@ class MNISTMLPClassifier(ClassifierMixin, ImageEstimator):
     activation : {"relu", "tanh", "gelu", "logistic", "identity"}, default="relu"
         The activation function of the hidden layers.
     dropout : float, default=0.5
-        The share of each hidden layer's outputs that is dropped in training, in [0, 1).
+        The fraction of each hidden layer's outputs dropped in training, in [0, 1).
     optimizer : {"adam", "adamw", "sgd", "rmsprop", "adagrad"} or type, default="adam"
         The optimizer; a type is a subclass of :class:`torch.optim.Optimizer`.
     learning_rate : float, default=1e-3
@@ -51,8 +51,7 @@ class MNISTMLPClassifier(ClassifierMixin, ImageEstimator):
         The number of passes over the training data.
     validation_split : float, int, splitter or None, default=0.2
         What to hold out: a fraction in (0, 1), stratified if classes are large enough;
-        the first of so many folds; the first split of a splitter or a ValidSplit; or
-        None.
+        the first of this many folds; or the first split of a splitter or ValidSplit.
     early_stopping : bool, default=False
         Whether to stop when the validation loss stalls, and restore the best weights.
     patience : int, default=5

@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from skmnist._parameters import ACTIVATIONS, OPTIMIZERS
+from skmnist import __version__
+from skmnist._parameters import ACTIVATIONS, OPTIMIZERS, check_parameters
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -45,7 +46,7 @@ def make_parser() -> argparse.ArgumentParser:
         "and save the model, its history and three plots.",
         argument_default=argparse.SUPPRESS,
     )
-    parser.add_argument("--version", action="version", version=_version())
+    parser.add_argument("--version", action="version", version=f"skmnist {__version__}")
 
     data = parser.add_argument_group("data")
     data.add_argument(
@@ -125,7 +126,15 @@ def run(data: str, data_home: str | None, output: Path, **parameters: Any) -> No
         The folder for the results; created if it is missing.
     **parameters
         Parameters of :class:`MNISTMLPClassifier`.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is not valid.
+    OSError
+        If MNIST is asked for and unavailable, or a result cannot be written.
     """
+    check_parameters(parameters)
     output.mkdir(parents=True, exist_ok=True)
     images = load_images(data, data_home)
     print(describe(images))
@@ -327,9 +336,3 @@ def _name_and_number(text):
         raise argparse.ArgumentTypeError(
             f"{text!r} is not of the form NAME=NUMBER, such as momentum=0.9"
         ) from None
-
-
-def _version():
-    from skmnist import __version__
-
-    return f"skmnist {__version__}"

@@ -47,18 +47,18 @@ SUBSETS = {"train": ("train",), "test": ("t10k",), "all": ("train", "t10k")}
 
 # Seconds without a byte.
 CONNECTION_TIMEOUT = 10
-# Seconds a file: a mirror that sends a byte now and then never times out otherwise.
+# Seconds per file: a mirror that sends a byte now and then never times out otherwise.
 DOWNLOAD_TIME_LIMIT = 300
-# Bytes a file: the largest has 9,912,422, and a download is held in memory.
+# Bytes per file: the largest has 9,912,422, and a download is held in memory.
 DOWNLOAD_SIZE_LIMIT = 10_000_000
-# Bytes a file once decompressed: the largest has 47,040,016.
+# Bytes per file once decompressed: the largest has 47,040,016.
 CONTENT_SIZE_LIMIT = 50_000_000
 
 DESCR = """\
 MNIST handwritten digits
 ------------------------
 
-Images of handwritten digits, centred, in shades of grey.
+Images of handwritten digits, centered, in shades of gray.
 
 :Training images: 60,000
 :Test images: 10,000
@@ -67,7 +67,7 @@ Images of handwritten digits, centred, in shades of grey.
 :Maximum intensity: 255 (ink); 0 is the background
 :Creators: Yann LeCun, Corinna Cortes, Christopher J.C. Burges
 :Source: http://yann.lecun.com/exdb/mnist/, through mirrors
-:Licence: CC BY-SA 3.0
+:License: CC BY-SA 3.0
 
 Reference: Y. LeCun, L. Bottou, Y. Bengio, P. Haffner (1998). Gradient-based learning
 applied to document recognition. Proceedings of the IEEE, 86(11), 2278-2324.

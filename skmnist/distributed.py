@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import scipy.sparse
 from joblib import parallel_config
 from joblib.parallel import ParallelBackendBase
 
@@ -104,7 +105,8 @@ class DaskBackend(ParallelBackendBase):
         self._calls.clear()
 
     def _send_once(self, value):
-        if getattr(value, "nbytes", 0) < LARGE and not hasattr(value, "memory_usage"):
+        array = value.data if scipy.sparse.issparse(value) else value
+        if getattr(array, "nbytes", 0) < LARGE and not hasattr(value, "memory_usage"):
             return value
         if id(value) not in self._data:
             with warnings.catch_warnings():

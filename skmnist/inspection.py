@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import scipy.sparse
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import accuracy_score, log_loss
@@ -108,9 +109,9 @@ def misclassified(
     Returns
     -------
     mistakes : DataFrame
-        A row a mistake: `index` (the row of `X`), `true`, `predicted`, `probability`
-        (of the predicted label) and `margin` (by how much that exceeds the true
-        label's).
+        One row per mistake: `index` (the row of `X`), `true`, `predicted`,
+        `probability` (of the predicted label) and `margin` (by how much that exceeds
+        the true label's).
 
     Raises
     ------
@@ -186,7 +187,7 @@ def model_summary(
     Returns
     -------
     summary : DataFrame
-        A row a layer: `layer`, `output_shape` (n is the number of images) and
+        One row per layer: `layer`, `output_shape` (n is the number of images) and
         `parameters`; the last row is the total.
 
     Raises
@@ -195,6 +196,8 @@ def model_summary(
         If the classifier is not fitted, and `n_features` or `n_classes` is missing.
     TypeError
         If the classifier has no weights that can be read.
+    ValueError
+        If a parameter of a classifier that is not fitted is not valid.
 
     Examples
     --------
@@ -254,7 +257,7 @@ def weight_matrices(classifier: BaseEstimator) -> list[np.ndarray]:
     Returns
     -------
     matrices : list of ndarray of shape (n_units, n_inputs)
-        A matrix a layer, from the pixels on.
+        One matrix per layer, the first one that of the pixels.
 
     Raises
     ------
@@ -271,7 +274,9 @@ def weight_matrices(classifier: BaseEstimator) -> list[np.ndarray]:
     if hasattr(classifier, "coefs_"):
         return [np.transpose(matrix) for matrix in classifier.coefs_]
     if hasattr(classifier, "coef_"):
-        return [np.atleast_2d(classifier.coef_)]
+        weights = classifier.coef_
+        is_sparse = scipy.sparse.issparse(weights)
+        return [weights.toarray() if is_sparse else np.atleast_2d(weights)]
     raise TypeError(
         f"{type(classifier).__name__} has no weights that can be read; give an "
         "MNISTMLPClassifier, an MLPClassifier or a linear model."
@@ -295,7 +300,7 @@ def _predict(estimator, X, y) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def _layers(classifier, n_features, n_classes):
     from skmnist._engine.network import MLP
-    from skmnist._parameters import as_sizes
+    from skmnist._parameters import as_sizes, check_parameters
     from skmnist.classifier import MNISTMLPClassifier
 
     if hasattr(classifier, "module_"):
@@ -306,6 +311,7 @@ def _layers(classifier, n_features, n_classes):
                 "This MNISTMLPClassifier is not fitted yet; fit it, or give n_features "
                 "and n_classes."
             )
+        check_parameters(vars(classifier))
         sizes = as_sizes(classifier.hidden_layer_sizes)
         return _module_layers(
             MLP(n_features, sizes, n_classes, classifier.activation, classifier.dropout)
@@ -313,8 +319,9 @@ def _layers(classifier, n_features, n_classes):
     check_is_fitted(classifier)
     matrices = weight_matrices(classifier)
     names = [f"hidden_{number}" for number in range(1, len(matrices))] + ["output"]
+    has_biases = getattr(classifier, "fit_intercept", True)
     return [
-        (name, f"(n, {len(matrix)})", matrix.size + len(matrix))
+        (name, f"(n, {len(matrix)})", matrix.size + has_biases * len(matrix))
         for name, matrix in zip(names, matrices, strict=True)
     ]
 

@@ -1,4 +1,4 @@
-"""A file for fitted models that is safe to open, whoever wrote it."""
+"""A file for fitted models that is safe to load from an untrusted source."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ FILE_KEYS = {"protocol", "_skops_version"}
 
 
 def save_model(estimator: BaseEstimator, path: str | os.PathLike[str]) -> None:
-    """Write a model to a file that is safe to open, whoever sends it.
+    """Write a model to a file that is safe to load from an untrusted source.
 
     The file holds arrays and parameters, no code. It can hold
     :class:`MNISTMLPClassifier`, :class:`ImageScaler`, scikit-learn's transformers, and
@@ -131,6 +131,8 @@ def save_model(estimator: BaseEstimator, path: str | os.PathLike[str]) -> None:
         content = _pack(estimator)
         _audit(content)
         comes_back_equal = _pack(_construct(content)) == content
+    except Warning:  # that a filter of the user's has made an error
+        raise
     except Exception as error:
         raise ValueError(_why_not_stored(estimator, error)) from error
     if not comes_back_equal:
@@ -144,10 +146,9 @@ def save_model(estimator: BaseEstimator, path: str | os.PathLike[str]) -> None:
 def load_model(path: str | os.PathLike[str]) -> Any:
     """Read a model that :func:`save_model` wrote.
 
-    It is safe for files from strangers: no code in them runs, and types that are not
-    trusted are refused by name. A file made to waste memory or time may take more of
-    both than its size suggests. Whether a stranger's model predicts well is another
-    matter. It needs skops: `pip install 'skmnist[skops]'`.
+    It is safe for files from an untrusted source: no code in them runs, and types that
+    are not trusted are rejected by name. A file made to waste memory or time may take
+    more of both than its size suggests. It needs skops: `pip install 'skmnist[skops]'`.
 
     Parameters
     ----------
@@ -195,6 +196,8 @@ def load_model(path: str | os.PathLike[str]) -> Any:
     try:
         _audit(content)
         return _construct(content)
+    except Warning:  # that a filter of the user's has made an error
+        raise
     # Broken or hostile content can end in any exception; ours are ValueErrors.
     except Exception as error:
         raise ValueError(f"{path} is not a valid model: {_reason(error)}") from error
@@ -219,7 +222,7 @@ def _read(path):
 
 
 def _audit(content):
-    """Refuse, before anything is built, what skops does not look at or trusts too far.
+    """Reject, before anything is built, what skops does not check or trusts too far.
 
     skops then checks the remaining types against its own list and ours.
     """
@@ -377,7 +380,7 @@ def _has_valid_content(kind, node):
 
 
 def _check_array(class_name, content):
-    """Refuse an array whose header does not fit its bytes: NumPy would allocate first.
+    """Reject an array whose header does not fit its bytes: NumPy would allocate first.
 
     A scalar has the class of its type: `numpy.void` would take a number for a size.
     """

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import scipy.sparse
 from sklearn.base import OneToOneFeatureMixin, TransformerMixin
+from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
-from skmnist._estimator import ImageEstimator
+from skmnist._estimator import ImageEstimator, unchanged_by_errors
+from skmnist._images import flatten_images
 from skmnist._sklearn import begin_tasks, warn, with_callbacks
 
 if TYPE_CHECKING:
@@ -89,11 +91,13 @@ class ImageScaler(OneToOneFeatureMixin, TransformerMixin, ImageEstimator):
         Warns
         -----
         UserWarning
-            If intensities exceed `max_intensity`, or seem to be scaled already.
+            If intensities of the first 1,000 images exceed `max_intensity`, or seem to
+            be scaled already.
         """
         self._check_max_intensity()
-        X = self._validate_images(X, reset=True)
-        self._check_output_shape(X)
+        with unchanged_by_errors(self):
+            X = self._validate_images(X, reset=True)
+            self._check_output_shape(X)
         self._warn_of_other_intensities(X)
         self._tell_callbacks(X, y)
         return self
@@ -150,8 +154,14 @@ class ImageScaler(OneToOneFeatureMixin, TransformerMixin, ImageEstimator):
             If the images are not like those of :meth:`fit`, or exceed float32.
         """
         check_is_fitted(self)
-        X = self._validate_images(X, reset=False)
-        return _to_float32(np.multiply, X, self.max_intensity)
+        # Not `validate_data`: what was transformed has lost the names of its features.
+        images: Any = check_array(flatten_images(X), accept_sparse="csr", order="C")
+        if images.shape[1] != self.n_features_in_:
+            raise ValueError(
+                f"X has {images.shape[1]} features, but ImageScaler is expecting "
+                f"{self.n_features_in_} features as input."
+            )
+        return _to_float32(np.multiply, images, self.max_intensity)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -166,15 +176,26 @@ class ImageScaler(OneToOneFeatureMixin, TransformerMixin, ImageEstimator):
         is_number = isinstance(value, (int, float, np.number)) and not isinstance(
             value, bool
         )
-        if not (is_number and 0 < value < math.inf):
+        with np.errstate(all="ignore"):
+            is_positive = is_number and 0 < np.float32(value) < math.inf
+        if not is_positive:
             raise ValueError(
-                f"max_intensity={value!r} is not a positive number; give the largest "
-                "intensity of a pixel, such as 255."
+                f"max_intensity={value!r} is not a positive number in the range of "
+                "float32; give the largest intensity of a pixel, such as 255."
             )
 
     def _check_output_shape(self, X):
         if self.output_shape is None:
             return
+        is_shape = isinstance(self.output_shape, (tuple, list)) and all(
+            isinstance(size, (int, np.integer)) and size > 0
+            for size in self.output_shape
+        )
+        if not is_shape:
+            raise ValueError(
+                f"output_shape={self.output_shape!r} is not a tuple of positive ints, "
+                "such as (28, 28)."
+            )
         if scipy.sparse.issparse(X):
             raise ValueError(
                 f"output_shape={self.output_shape!r} needs dense images, but X is "

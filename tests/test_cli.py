@@ -138,13 +138,21 @@ def test_a_mistyped_option_is_refused_at_once(arguments, capsys):
     assert arguments[0] in capsys.readouterr().err
 
 
-def test_a_wrong_parameter_ends_in_one_line(tmp_path, capsys):
-    status = main(["--data", "digits", "--output", str(tmp_path), "--dropout", "1.5"])
+@pytest.mark.parametrize(
+    "arguments", [["--hidden-layer-sizes", "0"], ["--dropout", "1.5"]]
+)
+def test_a_wrong_parameter_ends_in_one_line_before_all_else(
+    tmp_path, capsys, monkeypatch, arguments
+):
+    monkeypatch.setattr("skmnist.cli.load_images", None)
+
+    status = main([*arguments, "--output", str(tmp_path / "results")])
 
     assert status == 1
-    error = capsys.readouterr().err
-    assert error.startswith("skmnist: error: dropout=1.5 is not valid")
-    assert list(tmp_path.iterdir()) == []
+    printed = capsys.readouterr()
+    assert re.match(r"skmnist: error: .* is not valid; give .*\n$", printed.err)
+    assert printed.out == ""
+    assert not (tmp_path / "results").exists()
 
 
 def test_auto_falls_back_to_the_digits_and_says_so(tmp_path, capsys, monkeypatch):

@@ -226,6 +226,18 @@ def test_the_summary_reads_scikit_learns_own_models_too(digits):
     assert model_summary(linear)["parameters"].tolist() == [650, 650]
 
 
+def test_the_summary_counts_the_biases_that_there_are(digits):
+    model = LogisticRegression(fit_intercept=False, max_iter=50).fit(*digits)
+
+    assert model_summary(model)["parameters"].iloc[-1] == 640
+    assert model_summary(model.sparsify())["parameters"].iloc[-1] == 640
+
+
+def test_a_summary_of_a_wrong_parameter_names_it():
+    with pytest.raises(ValueError, match="activation='x' is not valid"):
+        model_summary(MNISTMLPClassifier(activation="x"), n_features=4, n_classes=2)
+
+
 def test_a_model_without_weights_is_refused(digits):
     model = DummyClassifier().fit(*digits)
 

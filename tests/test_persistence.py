@@ -243,6 +243,15 @@ def test_another_version_of_sklearn_warns(digits, tmp_path):
         load_model(edited(path, tmp_path, change))
 
 
+def test_a_warning_that_is_made_an_error_is_raised_as_it_is(saved, tmp_path):
+    path = with_parameter(saved, tmp_path, json_node("0.0.1"), "_skmnist_version")
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", InconsistentVersionWarning)
+        with pytest.raises(InconsistentVersionWarning, match=r"skmnist 0\.0\.1"):
+            load_model(path)
+
+
 def test_another_version_of_skmnist_warns(saved, tmp_path):
     path = with_parameter(saved, tmp_path, json_node("0.0.1"), "_skmnist_version")
     with pytest.warns(UserWarning, match=r"saved with skmnist 0\.0\.1"):

@@ -3,7 +3,8 @@ import tracemalloc
 import numpy as np
 import pandas as pd
 import pytest
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.exceptions import NotFittedError
 
 from listeners import NoteTasks, needs_callbacks
 from skmnist import ImageScaler
@@ -78,10 +79,34 @@ def test_feature_names_and_set_output():
     assert (scaled.dtypes == np.float32).all()
 
 
-@pytest.mark.parametrize("value", [0, -1, np.nan, np.inf, "255", None, True])
+@pytest.mark.parametrize(
+    "value", [0, -1, np.nan, np.inf, 1e-50, 1e39, "255", None, True]
+)
 def test_a_wrong_max_intensity_is_named(value):
     with pytest.raises(ValueError, match=r"max_intensity=.* is not a positive number"):
         ImageScaler(max_intensity=value).fit(IMAGES)
+
+
+def test_scaled_images_go_back_without_the_names_of_a_frame(recwarn):
+    frame = pd.DataFrame(IMAGES.reshape(2, -1)).add_prefix("pixel")
+    scaler = ImageScaler().fit(frame)
+
+    back = scaler.inverse_transform(scaler.transform(frame))
+
+    assert_allclose(back, frame, rtol=1e-6)
+    assert not recwarn.list
+    with pytest.raises(ValueError, match=r"11 features, but .* is expecting 12"):
+        scaler.inverse_transform(back[:, 1:])
+
+
+@pytest.mark.parametrize("output_shape", [12, (3.0, 4), (-3, -4), "34"])
+def test_what_is_no_output_shape_is_named(output_shape):
+    scaler = ImageScaler(output_shape=output_shape)
+
+    with pytest.raises(ValueError, match="is not a tuple of positive ints"):
+        scaler.fit(IMAGES)
+    with pytest.raises(NotFittedError):
+        scaler.transform(IMAGES)
 
 
 def test_a_wrong_output_shape_is_named():

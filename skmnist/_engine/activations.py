@@ -14,8 +14,8 @@ from torch.nn import functional as F
 def logistic(X: torch.Tensor) -> torch.Tensor:
     """Return the logistic function, the same bits on any number of threads.
 
-    torch's own takes other arithmetic for what does not fill a vector at the end of a
-    thread's part.
+    torch's own uses other arithmetic for the numbers at the end of a thread's part that
+    do not fill a vector.
     """
     return torch.exp(-X).add(1).reciprocal()
 

@@ -53,7 +53,7 @@ def _clone_callback(callback):
 
 
 class EarlyStopping(skorch.callbacks.EarlyStopping):
-    """Stops early, and has the best weights also where a training ends in an epoch.
+    """Stops early, and restores the best weights even if training ends in an epoch.
 
     Parameters
     ----------
@@ -73,14 +73,14 @@ class EarlyStopping(skorch.callbacks.EarlyStopping):
 
 
 class EpochLog(PrintLog):
-    """A line an epoch, coloured on a terminal only."""
+    """One line per epoch, colored on a terminal only."""
 
     def __init__(self):
         # tqdm prints above the progress bar where there is one.
         super().__init__(keys_ignored="rng", sink=tqdm.write)
 
     def format_row(self, row: dict[str, Any], key: str, color: str) -> str:
-        """Format one value; without its best mark it gets no colour."""
+        """Format one value; without its best mark it gets no color."""
         row = row if sys.stdout.isatty() else {key: row[key]}
         return super().format_row(row, key, color)
 
@@ -148,7 +148,7 @@ class EpochTasks(Callback):
         self.epoch_.call_on_fit_task_begin(**self.arguments)
 
     def on_epoch_end(self, net: NeuralNet, **kwargs: Any) -> None:
-        """End the task of the epoch, and the training where a callback wishes it."""
+        """End the task of the epoch, and the training if a callback asks for it."""
         if self._end_epoch():
             raise KeyboardInterrupt
 

@@ -81,7 +81,7 @@ class TorchThreads:
 
     @contextlib.contextmanager
     def shared(self) -> Iterator[None]:
-        """Take part, and leave torch as it was found."""
+        """Count a fit; restore the number of threads after it."""
         with self.lock:
             if self.n_fits == 0:
                 self.n_threads = torch.get_num_threads()

@@ -23,9 +23,9 @@ def compute_gradients(
     out by hand because autograd's bookkeeping takes a fifth of a step of a small
     network. To be called under :class:`torch.no_grad`.
 
-    All is transposed: a unit a row, an image a column. Then the threads share out the
-    products by units, as they do the optimizer's step, and each finds its part of the
-    weights in its own cache.
+    Units are rows here and images are columns, so that the threads divide the products
+    by units, as they do the optimizer's step, and each finds its part of the weights in
+    its own cache.
 
     Parameters
     ----------

@@ -1,8 +1,10 @@
-"""Every private name of torch and skorch that we use, each once.
+"""Every private name of torch that we use, each once.
 
-Beside each stands what it gains, of a training step of the default network on two cores
-(0.8 ms), and what stands in where a version has the name no longer. A test then fails
-and tells the name; nothing else does.
+Beside each is what it gains, of a training step of the default network on two cores
+(0.8 ms), and the fallback for versions of torch without it. A test fails if a version
+lacks one; nothing else does. `net.py` overrides two private methods of skorch's,
+`_default_callbacks` and `_zero_grad_optimizer`; scikit-learn's are in `_sklearn.py` and
+`persistence.py`.
 """
 
 from __future__ import annotations
@@ -16,12 +18,12 @@ from torch.nn.modules import module as torch_modules
 from torch.optim import Optimizer
 
 # Adam's step in one kernel, called with no bookkeeping around it: 5 to 14%.
-# Stands in: torch.optim.Adam with fused=True.
+# Fallback: torch.optim.Adam with fused=True.
 ADAM_KERNEL: Callable[..., None] | None = getattr(torch, "_fused_adam_", None)
 ADAMW_KERNEL: Callable[..., None] | None = getattr(torch, "_fused_adamw_", None)
 
 # torch wraps these to keep its compiler out, and imports the compiler for that: a
-# second of the first fit of each process. Stands in: what is not wrapped stays so.
+# second of the first fit of each process. Fallback: what is not wrapped stays so.
 add_param_group = inspect.unwrap(Optimizer.add_param_group)
 optimizer_state_dict = inspect.unwrap(Optimizer.state_dict)
 load_optimizer_state_dict = inspect.unwrap(Optimizer.load_state_dict)
@@ -30,7 +32,7 @@ load_optimizer_state_dict = inspect.unwrap(Optimizer.load_state_dict)
 def without_profiler(step: Callable[..., Any]) -> Callable[..., Any]:
     """Keep torch from wrapping a step for its profiler and its hooks: 2 to 10%.
 
-    Part of what `ADAM_KERNEL` gains. Stands in: the wrapper, which would call a user's
+    Part of what `ADAM_KERNEL` gains. Fallback: the wrapper, which would call a user's
     hooks once more.
     """
     step.hooked = True  # type: ignore[attr-defined]
@@ -38,14 +40,14 @@ def without_profiler(step: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def has_step_hooks(optimizer: Optimizer) -> bool:
-    """Tell whether a user listens to an optimizer's steps. Stands in: yes."""
+    """Tell whether a user listens to an optimizer's steps. Fallback: yes."""
     return _any_of(optimizer, "_optimizer_step_pre_hooks", "_optimizer_step_post_hooks")
 
 
 def has_hooks(module: torch.nn.Module) -> bool:
     """Tell whether a user listens to a module, or has replaced its `forward`.
 
-    By hand instead of by autograd gains 20 to 25%. Stands in: yes, so autograd.
+    By hand instead of by autograd gains 20 to 25%. Fallback: yes, so autograd.
     """
     return "forward" in vars(module) or _any_of(
         module,
@@ -75,7 +77,7 @@ def has_gradient_hooks(parameter: torch.nn.Parameter) -> bool:
 def has_bfloat16() -> bool:
     """Tell whether AVX-512 multiplies in bfloat16: 45% at two layers of 1,024, on AMD.
 
-    Stands in, and before torch 2.6: no.
+    Fallback, and before torch 2.6: no.
     """
     return bool(getattr(torch.cpu, "_is_avx512_bf16_supported", bool)())
 

@@ -1,4 +1,4 @@
-"""A callback's wish to stop, told from a person's Ctrl-C."""
+"""Tells a callback that stops the training from a person's Ctrl-C."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from collections.abc import Iterator
 
 
 class StopTraining(KeyboardInterrupt):
-    """A callback's own wish to stop, which skorch expresses as KeyboardInterrupt."""
+    """A callback stops the training; skorch's callbacks raise KeyboardInterrupt."""
 
 
 @contextlib.contextmanager
 def marked_signals() -> Iterator[None]:
-    """Mark each KeyboardInterrupt that a signal handler raises, meanwhile.
+    """Mark each KeyboardInterrupt that a signal handler raises within the context.
 
     skorch's callbacks stop a training by KeyboardInterrupt. So does a person by Ctrl-C,
     through a signal, and that must also stop the script around the training.

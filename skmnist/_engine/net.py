@@ -68,7 +68,7 @@ def build_net(
     Raises
     ------
     ValueError
-        If the optimizer refuses its settings.
+        If the optimizer rejects its settings.
     """
     rng = np.random.Generator(np.random.SFC64(seed))
     optimizer, settings = resolve_optimizer(
@@ -104,8 +104,8 @@ class MLPNet(NeuralNetClassifier):
 
     It differs from skorch's: the batches come from whole tensors rather than a
     DataLoader; loss and accuracy of an epoch are summed up on the way; batches are
-    recorded in the history only if a callback looks at them; a callback's own stop is
-    told from a person's Ctrl-C.
+    recorded in the history only if a callback looks at them; a callback that stops the
+    training is told from Ctrl-C.
 
     Parameters
     ----------
@@ -390,7 +390,7 @@ class MLPNet(NeuralNetClassifier):
             return
         torch_threads.take_share()
         if training and isinstance(self.module_, MLP):
-            # So that it can go on from the state that the epoch before recorded.
+            # So that it can continue from the state that the epoch before recorded.
             self.module_.discard_masks()
         are_batches_seen = any(
             callbacks.sees_batches(each) for _, each in self.callbacks_

@@ -37,7 +37,7 @@ class MLP(nn.Sequential):
     activation : {"relu", "tanh", "gelu", "logistic", "identity"}, default="relu"
         The activation function of the hidden layers.
     dropout : float, default=0.5
-        The share of each hidden layer's outputs that is dropped in training.
+        The fraction of each hidden layer's outputs that is dropped in training.
     rng : numpy.random.Generator, default=None
         The source of the first weights and of the dropout masks.
     dtype : torch.dtype, default=torch.float32
@@ -104,14 +104,14 @@ class Dropout(nn.Module):
     """Dropout with a cheap exact mask from a generator of its own.
 
     torch draws its CPU masks one by one from the global generator, which takes a third
-    of a training step of a small network. Here an output gets as few raw random bits as
-    the share that is kept can be told by: 1 for a half, 8 for so many 256ths, else 16,
-    which is exact to 1 / 131,072. Small masks are drawn some at once, ahead of use.
+    of a training step of a small network. Here each output takes as few random bits as
+    the kept fraction needs: 1 for a half, 8 for a multiple of 1 / 256, else 16, which is
+    exact to 1 / 131,072. Small masks are drawn several at a time, ahead of use.
 
     Parameters
     ----------
     p : float
-        The share of outputs to drop, in [0, 1).
+        The fraction of outputs to drop, in [0, 1).
     rng : numpy.random.Generator
         The source of the masks.
     """
@@ -125,7 +125,7 @@ class Dropout(nn.Module):
 
     @property
     def p(self) -> float:
-        """The share of outputs to drop; may be set while training."""
+        """The fraction of outputs to drop; may be set while training."""
         return self._p
 
     @p.setter
@@ -142,7 +142,7 @@ class Dropout(nn.Module):
         return (X.T * self.draw_mask(X.T)).T if self.training else X
 
     def draw_mask(self, X: torch.Tensor) -> torch.Tensor:
-        """Return a new mask like `X`: 0 for what is dropped, else 1 / share kept."""
+        """Return a new mask like `X`: 0 for what is dropped, else 1 / fraction kept."""
         masks = self.masks
         if not masks or masks[0].shape != X.shape or masks[0].dtype != X.dtype:
             masks = self.masks = self._draw(X)

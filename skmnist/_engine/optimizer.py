@@ -169,7 +169,7 @@ def resolve_optimizer(
 def change_settings(
     optimizer: Optimizer, parameters: Mapping[str, Any], earlier: Mapping[str, Any]
 ) -> None:
-    """Give an optimizer new settings; it is left as it is if it refuses them.
+    """Give an optimizer new settings; it is left unchanged if it rejects them.
 
     If `learning_rate` is the same, the rate is too: a schedule may have changed it.
 
@@ -184,7 +184,7 @@ def change_settings(
     Raises
     ------
     ValueError
-        If the optimizer refuses them, or needs a state that it did not keep.
+        If the optimizer rejects them, or needs a state that it did not keep.
     """
     device = optimizer.param_groups[0]["params"][0].device
     cls, settings = resolve_optimizer(

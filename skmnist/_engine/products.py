@@ -23,7 +23,7 @@ def ask_for_same_bits() -> None:
 
     There it shares out long sums among the threads, unless it is in the strict mode of
     its conditional numerical reproducibility. It looks at this variable when it is
-    first used, and never again. A user's own wish stays.
+    first used, and never again. A value that the user has set is kept.
     """
     if is_intel():
         os.environ.setdefault("MKL_CBWR", "AUTO,STRICT")
@@ -81,7 +81,7 @@ def find_factor_dtype(X: torch.Tensor) -> torch.dtype:
     That is bfloat16 where torch is asked for it, by its own settings such as
     `set_float32_matmul_precision("medium")`, and the processor gains by it: one of AMD
     with AVX-512, one of Intel with AMX (with AVX-512 alone it takes 1.4 times as long).
-    For float32 torch itself then heeds the wish on processors with AMX only.
+    For float32 torch itself then does so on processors with AMX only.
     """
     if X.dtype != torch.float32 or not X.is_cpu or not _is_bfloat16_wanted():
         return X.dtype

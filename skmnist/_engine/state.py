@@ -144,7 +144,7 @@ def check_plain_state(
 def record_rng(history: Any, rng: np.random.Generator) -> None:
     """Put the state of a generator into the last epoch of skorch's history.
 
-    skorch's Checkpoint keeps the history, so that a training can go on from there.
+    skorch's Checkpoint keeps the history, so that a training can continue from there.
     """
     for epoch in history[-2:]:  # of the epoch before, and of this one if recorded
         epoch.pop("rng", None)

@@ -1,8 +1,7 @@
-"""What both displays share: colours, types, and axes to draw on."""
+"""What both displays share: colors, types, and axes to draw on."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -13,12 +12,13 @@ if TYPE_CHECKING:
 
     AxesLike = Axes | Sequence[Axes] | np.ndarray
 
-# From Okabe and Ito's palette, which is safe for every kind of colour vision.
+# From Okabe and Ito's palette, which is safe for every kind of color vision.
 BLUE, VERMILION = "#0072B2", "#D55E00"
 
 
 def make_axes(
     ax: AxesLike | None,
+    n_axes: int,
     shape: tuple[int, int],
     figsize: tuple[float, float],
     **subplots_kw: Any,
@@ -29,6 +29,8 @@ def make_axes(
     ----------
     ax : Axes or sequence of Axes or None
         Where to draw: on a new figure (None), on one axes to divide, or on each.
+    n_axes : int
+        The number of axes to draw on.
     shape : tuple of int
         The rows and columns of the grid.
     figsize : tuple of float
@@ -38,13 +40,13 @@ def make_axes(
 
     Returns
     -------
-    axes : ndarray of Axes, of the given shape
-        The grid.
+    axes : ndarray of Axes, of the given shape or of shape (n_axes,)
+        The grid, or those of the sequence.
 
     Raises
     ------
     ValueError
-        If `ax` has fewer axes than the grid.
+        If `ax` has fewer axes than that.
     """
     if ax is None:
         import matplotlib.pyplot as plt
@@ -56,23 +58,26 @@ def make_axes(
     if hasattr(ax, "get_subplotspec"):
         whole: Any = ax
         whole.set_axis_off()
-        return _divide(whole, shape).subplots(squeeze=False, **subplots_kw)
-    axes = np.asarray(ax, dtype=object)
-    if axes.size < math.prod(shape):
+        return _divide(whole, shape, subplots_kw)
+    axes = np.asarray(ax, dtype=object).ravel()
+    if axes.size < n_axes:
         raise ValueError(
-            f"ax has {axes.size} axes, but {math.prod(shape)} are to be drawn; give as "
-            "many, or one to divide."
+            f"ax has {axes.size} axes, but {n_axes} are needed; give that many, or one "
+            "to divide."
         )
-    return axes.ravel()[: math.prod(shape)].reshape(shape)
+    return axes[:n_axes]
 
 
-def _divide(ax: Any, shape: tuple[int, int]) -> Any:
-    """Return a grid in the place of one axes."""
-    if (cell := ax.get_subplotspec()) is not None:
-        return cell.subgridspec(*shape)
+def _divide(ax: Any, shape: tuple[int, int], subplots_kw: dict[str, Any]) -> np.ndarray:
+    """Return a grid of axes in the place of one."""
+    if (place := ax.get_subplotspec()) is not None:
+        return place.subgridspec(*shape).subplots(squeeze=False, **subplots_kw)
     from matplotlib.gridspec import GridSpec
 
     box = ax.get_position()  # of axes that are not of a grid, as `add_axes` makes them
-    return GridSpec(
+    axes = GridSpec(
         *shape, ax.figure, left=box.x0, right=box.x1, bottom=box.y0, top=box.y1
-    )
+    ).subplots(squeeze=False, **subplots_kw)
+    for cell in axes.flat:
+        cell.set_in_layout(False)  # a layout would move them elsewhere
+    return axes

@@ -1,4 +1,4 @@
-"""How a grid of images looks: its size, its colours, its outlines."""
+"""How a grid of images looks: its size, its colors, its outlines."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def choose_size(
     title : str or None
         The title of the figure.
     has_color_bar : bool
-        Whether there is a colour bar beside the images.
+        Whether there is a color bar beside the images.
 
     Returns
     -------
@@ -39,9 +39,10 @@ def choose_size(
         Width and height, in inches.
     """
     n_rows, n_columns = shape
-    longest_title = max(map(len, titles or [""]), default=0)
+    has_titles = titles is not None and len(titles) > 0
+    longest_title = max(map(len, titles)) if titles is not None and has_titles else 0
     width = max(1.3, 0.08 * longest_title)  # inches; a letter is about 0.08
-    height = 1.3 + (0.3 if titles else 0)
+    height = 1.3 + (0.3 if has_titles else 0)
     least_width = max(4.8, 0.11 * len(title or ""))
     total_width = n_columns * width + (0.8 if has_color_bar else 0)
     return max(least_width, total_width), max(2.4, n_rows * height)
@@ -55,7 +56,7 @@ def choose_style(
     Parameters
     ----------
     images : ndarray of shape (n_images, rows, columns)
-        All images of the grid: they have one scale of colours.
+        All images of the grid: they have one scale of colors.
     is_signed : bool
         Whether zero is in the middle of that scale. Else ink is black.
     im_kw : dict
@@ -64,18 +65,20 @@ def choose_style(
     Returns
     -------
     style : dict
-        The colour map and its limits, where `im_kw` has no `norm`, and all of `im_kw`.
+        The color map and its limits, and all of `im_kw`.
     """
     if len(images) == 0:
         return im_kw
     if is_signed:
         # Not the largest: a few extreme pixels would make all others pale.
-        limit = np.quantile(np.abs(images), 0.995)
+        limit = np.nanquantile(np.abs(images), 0.995)
         style = {"cmap": "RdBu_r", "vmin": -limit, "vmax": limit}
     else:
-        style = {"cmap": "gray_r", "vmin": np.min(images), "vmax": np.max(images)}
-    if "norm" in im_kw:
-        del style["vmin"], style["vmax"]  # matplotlib takes one or the other
+        style = {"cmap": "gray_r", "vmin": np.nanmin(images), "vmax": np.nanmax(images)}
+    if hasattr(im_kw.get("norm"), "autoscale_None"):
+        # matplotlib takes limits or such an object, which would adapt to one image.
+        im_kw["norm"].autoscale_None(images)
+        del style["vmin"], style["vmax"]
     return style | im_kw
 
 
@@ -91,7 +94,7 @@ def draw_title(
     text : str
         The title.
     is_correct : bool or None
-        Whether the prediction is correct, which the colour shows.
+        Whether the prediction is correct, which the color shows.
     title_kw : dict
         Keyword arguments of `set_title` that come first.
     """
@@ -101,8 +104,11 @@ def draw_title(
     style: dict[str, Any] = {"fontsize": 9}
     if is_correct is not None:
         style["color"] = BLUE if is_correct else VERMILION
-    # "size" must take the place of "fontsize".
-    ax.set_title(text, **style | normalize_kwargs(title_kw, Text))
+    title_kw = dict(title_kw)
+    # "size" must take the place of "fontsize", and what is in a `fontdict` too.
+    for given in (title_kw.pop("fontdict", None), title_kw):
+        style |= normalize_kwargs(given or {}, Text)
+    ax.set_title(text, **style)
 
 
 def draw_outline(ax: Axes, image: np.ndarray) -> None:
@@ -122,14 +128,14 @@ def draw_outline(ax: Axes, image: np.ndarray) -> None:
 
 
 def draw_color_bar(axes: np.ndarray, image: AxesImage, label: str) -> None:
-    """Draw one colour bar for all images of a grid.
+    """Draw one color bar for all images of a grid.
 
     Parameters
     ----------
     axes : ndarray of Axes
         The axes of all images, which make room for the bar.
     image : AxesImage
-        One of the images, which all have the same scale of colours.
+        One of the images, which all have the same scale of colors.
     label : str
         What the values are.
     """

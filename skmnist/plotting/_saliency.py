@@ -69,7 +69,7 @@ def compute_saliency(
     for transformer in transformers:
         X = transformer.transform(X)
     images = stack_images(X, image_shape)
-    targets = classifier.predict(images) if target is None else [target] * len(images)
+    targets = classifier.predict(X) if target is None else [target] * len(images)
     codes = [labels.index(label) for label in targets]
     gradients = classifier.net_.input_gradient(flatten_images(images), codes)
     return images, gradients.reshape(images.shape), list(targets)

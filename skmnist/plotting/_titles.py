@@ -105,8 +105,21 @@ def name_class(label: Any, class_names: ClassNames | None) -> str:
     -------
     name : str
         The name.
+
+    Raises
+    ------
+    ValueError
+        If there is no name for the label.
     """
-    return str(label) if class_names is None else str(class_names[label])
+    if class_names is None:
+        return str(label)
+    try:
+        return str(class_names[label])
+    except (LookupError, TypeError) as error:
+        raise ValueError(
+            f"class_names has no name for the label {label!r}; give a sequence for the "
+            "labels 0, 1, ..., or a dict from labels to names."
+        ) from error
 
 
 def _first(name, values, n_samples, n_images) -> list[Any]:

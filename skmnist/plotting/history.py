@@ -174,8 +174,8 @@ class HistoryDisplay:
         Parameters
         ----------
         ax : Axes or two Axes, default=None
-            Where to draw: two axes for loss and accuracy, or one that is divided into
-            two. By default a new figure is made.
+            Where to draw: one axes per metric, the loss first, or a single one, which
+            is divided. By default a new figure is made.
         line_kw : dict, default=None
             Keyword arguments of :meth:`matplotlib.axes.Axes.plot` for the curves.
         best_kw : dict, default=None
@@ -195,14 +195,15 @@ class HistoryDisplay:
         """
         from matplotlib.cbook import normalize_kwargs
         from matplotlib.lines import Line2D
+        from matplotlib.ticker import MaxNLocator
 
         metrics = _drawable_metrics(self.histories)
         # "lw" must take the place of "linewidth".
         line_style = normalize_kwargs(line_kw or {}, Line2D)
         best_style = normalize_kwargs(best_kw or {}, Line2D)
         size = (6.4, 2.6 * len(metrics) + 0.4)
-        axes = make_axes(ax, (len(metrics), 1), size, sharex=True)
-        self.ax_: np.ndarray = axes[:, 0]
+        axes = make_axes(ax, len(metrics), (len(metrics), 1), size, sharex=True)
+        self.ax_: np.ndarray = axes.ravel()
         self.figure_: Figure = self.ax_[0].figure
         self.lines_: dict[tuple[str | None, str], Line2D] = {}
         styles = _run_styles(self.histories)
@@ -214,8 +215,10 @@ class HistoryDisplay:
             metric_ax.set_ylabel(metric.replace("_", " ").capitalize())
             metric_ax.grid(alpha=0.3)
         self.ax_[-1].set_xlabel("Epoch")
-        self.ax_[-1].xaxis.get_major_locator().set_params(integer=True)
-        self._add_legend(styles)
+        locator = self.ax_[-1].xaxis.get_major_locator()
+        if isinstance(locator, MaxNLocator):  # which given axes need not have
+            locator.set_params(integer=True)
+        self._add_legend(styles, line_style, best_style)
         return self
 
     def _plot_run(self, name, metric, ax, styles, line_style, best_style):
@@ -232,32 +235,30 @@ class HistoryDisplay:
             style = BEST_MARK | {"color": styles["valid"]["color"]}
             ax.plot([best["epoch"]], [best[f"valid_{metric}"]], **style | best_style)
 
-    def _add_legend(self, run_styles):
+    def _add_legend(self, run_styles, line_style, best_style):
         from matplotlib.lines import Line2D
 
         names = list(self.histories)
         is_one = len(names) == 1
-        # Colour distinguishes runs, style parts: the legend explains each once.
-        grey = {} if is_one else {"color": "0.4"}
-        styles = {} if is_one else {name: run_styles[name]["valid"] for name in names}
+        # Color distinguishes runs, style parts: the legend explains each once.
+        gray = {} if is_one else {"color": "0.4"}
+        lines = [] if is_one else [(name, run_styles[name]["valid"]) for name in names]
         columns = {column for _, column in self.lines_}
         for part, word in PARTS.items():
             if any(column.startswith(part) for column in columns):
-                styles[word] = run_styles[names[0]][part] | grey
-        best_row = _best_row(self.histories[names[0]])
-        if best_row is not None:
-            epoch = self.histories[names[0]]["epoch"].iloc[best_row]
-            word = f"best epoch: {epoch:.0f}" if is_one else "best epoch"
-            color = run_styles[names[0]]["valid"]["color"]
-            styles[word] = BEST_MARK | {"color": color} | grey
+                lines.append((word, run_styles[names[0]][part] | gray))
+        handles = [
+            Line2D([], [], label=word, **style | line_style) for word, style in lines
+        ]
+        best_epochs = [_best_epoch(history) for history in self.histories.values()]
+        if any(epoch is not None for epoch in best_epochs):
+            label = f"best epoch: {best_epochs[0]:.0f}" if is_one else "best epoch"
+            color = {"color": run_styles[names[0]]["valid"]["color"]} | gray
+            style = BEST_MARK | color | best_style
+            handles.append(Line2D([], [], label=label, **style))
         place = {} if is_one else {"loc": "upper left", "bbox_to_anchor": (1.01, 1)}
-        self.ax_[0].legend(
-            handles=[
-                Line2D([], [], label=word, **style) for word, style in styles.items()
-            ],
-            title=names[0] if is_one else None,
-            **place,
-        )
+        title = names[0] if is_one else None
+        self.ax_[0].legend(handles=handles, title=title, **place)
 
 
 def _history(classifier):
@@ -267,7 +268,8 @@ def _history(classifier):
     if not hasattr(classifier, "loss_curve_"):
         raise TypeError(
             f"{type(classifier).__name__} has no history of its training; give an "
-            "MNISTMLPClassifier or an MLPClassifier, or use from_history."
+            "MNISTMLPClassifier, an MLPClassifier with solver='adam' or 'sgd', or use "
+            "from_history."
         )
     import pandas as pd
 
@@ -292,7 +294,7 @@ def _drawable_metrics(histories):
             column.removeprefix(f"{part}_")
             for column in history
             for part in PARTS
-            if column.startswith(f"{part}_")
+            if str(column).startswith(f"{part}_")
         ]
         if not metrics or "epoch" not in history:
             where = "" if name is None else f" {name!r}"
@@ -326,6 +328,11 @@ def _best_row(history):
             known = np.flatnonzero(np.isfinite(values))
             return known[find(values[known])] if len(known) else None
     return None
+
+
+def _best_epoch(history):
+    row = _best_row(history)
+    return None if row is None else history["epoch"].iloc[row]
 
 
 def _run_styles(histories):

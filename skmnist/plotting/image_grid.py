@@ -45,12 +45,12 @@ class ImageGridDisplay:
     titles : sequence of str, default=None
         The title of each image.
     is_correct : sequence of bool, default=None
-        Whether each prediction is correct, which the colour of its title shows.
+        Whether each prediction is correct, which the color of its title shows.
     outlines : ndarray of shape (n_images, rows, columns), default=None
         Images whose outlines are drawn over `images`.
     value_name : str, default=None
-        What signed values are, such as "weight": they get two colours and a colour
-        bar. By default the images are drawn in shades of grey, ink in black.
+        What signed values are, such as "weight": they get two colors and a color
+        bar. By default the images are drawn in shades of gray, ink in black.
     title : str, default=None
         The title of the figure.
 
@@ -59,7 +59,7 @@ class ImageGridDisplay:
     figure_ : :class:`matplotlib.figure.Figure`
         The figure.
     ax_ : ndarray of :class:`matplotlib.axes.Axes`, shape (n_rows, n_columns)
-        The axes of the images.
+        The axes of the images; of shape (n_images,) if a sequence was given.
     im_ : list of :class:`matplotlib.image.AxesImage`
         The images as drawn.
 
@@ -394,8 +394,8 @@ class ImageGridDisplay:
         Parameters
         ----------
         ax : Axes or sequence of Axes, default=None
-            Where to draw: axes for each image, or one that is divided. By default a
-            new figure is made.
+            Where to draw: one axes per image, or a single one, which is divided. By
+            default a new figure is made.
         n_columns : int, default=5
             The number of images in a row.
         im_kw : dict, default=None
@@ -417,8 +417,8 @@ class ImageGridDisplay:
         shape = (max(1, math.ceil(len(self.images) / n_columns)), n_columns)
         is_signed = self.value_name is not None
         size = choose_size(shape, self.titles, self.title, is_signed)
-        self.ax_: np.ndarray = make_axes(ax, shape, size)
-        self.figure_: Figure = self.ax_[0, 0].figure
+        self.ax_: np.ndarray = make_axes(ax, max(1, len(self.images)), shape, size)
+        self.figure_: Figure = self.ax_.flat[0].figure
         style = choose_style(self.images, is_signed, im_kw or {})
         self.im_: list[AxesImage] = []
         for cell in self.ax_.flat:

@@ -37,12 +37,14 @@ on_axes = pytest.mark.parametrize(
 
 
 @on_axes
-def test_axes_that_are_of_no_grid_are_divided_too(draw):
-    figure = plt.figure()
+@pytest.mark.parametrize("layout", [None, "constrained"])
+def test_axes_that_are_of_no_grid_are_divided_too(draw, layout):
+    figure = plt.figure(layout=layout)
     ax = figure.add_axes((0.5, 0.2, 0.4, 0.6))
 
     display = draw(ax)
 
+    figure.canvas.draw()
     assert display.figure_ is figure
     boxes = [cell.get_position() for cell in display.ax_.flat]
     assert len(boxes) == 2
@@ -56,7 +58,7 @@ def test_axes_that_are_of_no_grid_are_divided_too(draw):
 def test_too_few_axes_are_refused(draw):
     _, ax = plt.subplots(1, 2)
 
-    with pytest.raises(ValueError, match="ax has 1 axes, but 2 are to be drawn"):
+    with pytest.raises(ValueError, match="ax has 1 axes, but 2 are needed"):
         draw(ax[:1])
 
 

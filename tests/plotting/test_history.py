@@ -171,6 +171,41 @@ def test_options_can_have_matplotlibs_short_names():
     assert {line.get_color() for line in lines} == {"green"}
     stars = [line for line in display.ax_[0].lines if line.get_marker() == "*"]
     assert {star.get_markersize() for star in stars} == {3}
+    *handles, star = display.ax_[0].get_legend().legend_handles
+    assert {handle.get_linewidth() for handle in handles} == {7}
+    assert {handle.get_color() for handle in handles} == {"green"}
+    assert star.get_markersize() == 3
+
+
+@pytest.mark.parametrize(
+    "change", [lambda ax: ax.set_xscale("log"), lambda ax: ax.set_xticks([1, 2])]
+)
+def test_axes_may_have_ticks_of_their_own(change):
+    _, axes = plt.subplots(2)
+    change(axes[1])
+    locator = axes[1].xaxis.get_major_locator()
+
+    HistoryDisplay.from_history(HISTORY, ax=axes)
+
+    assert axes[1].xaxis.get_major_locator() is locator
+
+
+def test_the_epochs_have_whole_numbers():
+    display = HistoryDisplay.from_history(HISTORY)
+
+    assert all(tick == int(tick) for tick in display.ax_[-1].get_xticks())
+
+
+def test_the_legend_explains_each_run_and_part():
+    no_validation = HISTORY[["epoch", "train_loss", "train_accuracy"]]
+
+    display = HistoryDisplay.from_history(
+        {"training": no_validation, "validation": HISTORY}
+    )
+
+    assert legend_of(display) == [
+        *("training", "validation", "training", "validation", "best epoch")
+    ]
 
 
 def test_a_display_draws_on_two_axes_or_divides_one():

@@ -1,9 +1,13 @@
+import warnings
+
 import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.sparse
 from matplotlib.colors import same_color
+from numpy.testing import assert_array_equal
 from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
@@ -12,6 +16,7 @@ from sklearn.pipeline import make_pipeline
 
 from skmnist import ImageGridDisplay, ImageScaler, MNISTMLPClassifier
 from skmnist.inspection import misclassified, weight_matrices
+from small_models import small
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -66,6 +71,13 @@ def test_classes_can_have_names(names):
     )
 
     assert titles_of(display) == ["cat", "dog predicted as cat"]
+
+
+@pytest.mark.parametrize("names", [["zero"], {0: "zero"}])
+@pytest.mark.parametrize("label", [7, "seven"])
+def test_a_label_without_a_name_is_named(names, label):
+    with pytest.raises(ValueError, match=f"no name for the label {label!r}; give"):
+        ImageGridDisplay.from_images(IMAGES[:1], [label], class_names=names)
 
 
 def test_only_the_first_images_are_drawn():
@@ -264,7 +276,7 @@ def test_a_grid_draws_on_given_axes_or_divides_one():
     three = ImageGridDisplay.from_images(IMAGES, ax=axes[:3])
     one = ImageGridDisplay.from_images(IMAGES, title="All", ax=axes[3], n_columns=1)
 
-    assert three.ax_.ravel().tolist() == axes[:3].tolist()
+    assert three.ax_.tolist() == axes[:3].tolist()
     assert one.ax_.shape == (3, 1)
     assert one.figure_ is figure
     assert axes[3].get_title() == "All"
@@ -288,15 +300,25 @@ def test_options_reach_matplotlib_from_every_door(door, names, model, digits):
         *map(arguments.get, names), n_images=2, ax=axes, n_columns=1, **kwargs
     )
 
-    assert display.ax_.tolist() == [[ax] for ax in axes]
+    assert display.ax_.tolist() == axes.tolist()
     assert [im.get_cmap().name for im in display.im_] == ["magma"] * 2
     assert [ax.title.get_fontsize() for ax in axes] == [3, 3]
 
 
-def test_options_can_have_matplotlibs_short_names():
-    display = ImageGridDisplay.from_images(
-        IMAGES, range(3), title_kw={"size": 3, "c": "green"}
-    )
+def test_as_many_axes_as_images_are_enough():
+    _, axes = plt.subplots(1, 7)
+
+    display = ImageGridDisplay.from_images(np.ones((7, 2, 2)), ax=axes)
+
+    assert display.ax_.tolist() == axes.tolist()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"size": 3, "c": "green"}, {"fontdict": {"size": 3, "color": "green"}}],
+)
+def test_options_can_have_matplotlibs_short_names(options):
+    display = ImageGridDisplay.from_images(IMAGES, range(3), title_kw=options)
 
     assert {ax.title.get_fontsize() for ax in display.ax_.flat if ax.images} == {3}
     assert {ax.title.get_color() for ax in display.ax_.flat if ax.images} == {"green"}
@@ -310,6 +332,50 @@ def test_a_norm_takes_the_place_of_our_limits(value_name):
     display.plot(im_kw={"norm": norm})
 
     assert all(im.norm is norm for im in display.im_)
+    assert (norm.vmin, norm.vmax) == (-7, 7)
+
+
+@pytest.mark.parametrize("norm", ["linear", None, matplotlib.colors.Normalize()])
+def test_all_images_have_one_scale_whatever_the_norm(norm):
+    images = np.stack([np.eye(3), 100 * np.eye(3)])
+
+    display = ImageGridDisplay(images).plot(im_kw={"norm": norm})
+
+    assert [im.get_clim() for im in display.im_] == [(0, 100), (0, 100)]
+
+
+def test_a_missing_pixel_leaves_the_scale_of_the_others():
+    images = np.stack([np.eye(3), np.full((3, 3), np.nan)])
+
+    display = ImageGridDisplay(images).plot()
+
+    assert display.im_[0].get_clim() == (0, 1)
+
+
+def test_titles_may_be_an_array():
+    display = ImageGridDisplay(IMAGES, titles=np.array(["a", "b", "c"])).plot()
+
+    assert [ax.get_title() for ax in display.ax_.flat][:3] == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("door", ["from_misclassified", "from_saliency"])
+def test_sparse_images_are_drawn_as_dense_ones(door, model, digits):
+    X, y = digits
+    rest = [y] if door == "from_misclassified" else []
+    draw = getattr(ImageGridDisplay, door)
+
+    sparse = draw(model, scipy.sparse.csr_array(X), *rest, n_images=3)
+
+    assert_array_equal(sparse.images, draw(model, X, *rest, n_images=3).images)
+
+
+def test_saliency_of_a_frame_warns_of_no_names(digits):
+    X, y = pd.DataFrame(digits[0]).add_prefix("pixel"), digits[1]
+    model = small().fit(X, y)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        ImageGridDisplay.from_saliency(model, X, n_images=2)
 
 
 def test_titles_are_not_cut_off(model, digits):
