@@ -105,8 +105,8 @@ class Dropout(nn.Module):
 
     torch draws its CPU masks one by one from the global generator, which takes a third
     of a training step of a small network. Here each output takes as few random bits as
-    the kept fraction needs: 1 for a half, 8 for a multiple of 1 / 256, else 16, which is
-    exact to 1 / 131,072. Small masks are drawn several at a time, ahead of use.
+    the kept fraction needs: 1 for a half, 8 for a multiple of 1 / 256, else 16, exact
+    to 1 / 131,072. Small masks are drawn several at a time, ahead of use.
 
     Parameters
     ----------
