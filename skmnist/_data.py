@@ -158,15 +158,21 @@ def weigh(
     Raises
     ------
     ValueError
-        If the weights are not valid, or all zero.
+        If the weights are not valid, too large or all zero.
     """
     if sample_weight is None and class_weight is None:
         return LabelledImages(X, codes, None, np.arange(len(codes)))
     weight = np.ones(len(codes))
     if sample_weight is not None:
         weight *= _check_sample_weight(sample_weight, len(codes))
-    class_weights = _class_weights(class_weight, classes, codes, weight)
-    weight *= class_weights[codes]
+    with np.errstate(over="ignore", invalid="ignore"):
+        class_weights = _class_weights(class_weight, classes, codes, weight)
+        weight *= class_weights[codes]
+    if not np.isfinite(weight).all():
+        raise ValueError(
+            "sample_weight times class_weight is too large for float64; give smaller "
+            "weights."
+        )
     if not weight.any():
         raise ValueError(
             "All weights are zero; sample_weight and class_weight must give at least "

@@ -209,7 +209,18 @@ def load_images(data: str, data_home: str | None) -> Images:
 
 
 def describe(images: Images) -> str:
-    """Return a description of the data, one fact per line."""
+    """Return a description of the data, one fact per line.
+
+    Parameters
+    ----------
+    images : Images
+        The images.
+
+    Returns
+    -------
+    description : str
+        The description.
+    """
     rows, columns = images.image_shape
     facts = {
         "data": images.name,
@@ -223,7 +234,20 @@ def describe(images: Images) -> str:
 
 
 def report(model: Any, images: Images) -> str:
-    """Return loss, accuracy, misclassification error and a report by class."""
+    """Return loss, accuracy, misclassification error and a report by class.
+
+    Parameters
+    ----------
+    model : estimator
+        The fitted model.
+    images : Images
+        The images, of which the test images are predicted.
+
+    Returns
+    -------
+    report : str
+        The report.
+    """
     from sklearn.metrics import classification_report
 
     from skmnist import evaluate
@@ -239,7 +263,27 @@ def report(model: Any, images: Images) -> str:
 
 
 def write_results(model: Any, images: Images, output: Path) -> list[Path]:
-    """Write the model, its history and three plots, each whole or not at all."""
+    """Write the model, its history and three plots, each whole or not at all.
+
+    Parameters
+    ----------
+    model : Pipeline
+        The fitted model.
+    images : Images
+        The images, of which the test images are predicted.
+    output : Path
+        The folder to write to.
+
+    Returns
+    -------
+    paths : list of Path
+        The files written.
+
+    Raises
+    ------
+    OSError
+        If a file cannot be written.
+    """
     import joblib
     import matplotlib
 

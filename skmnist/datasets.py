@@ -203,19 +203,17 @@ def fetch_mnist(
     target = load("labels-idx1-ubyte").astype(np.int64)
     data = images.reshape(len(images), -1)
     feature_names = [f"pixel_{row}_{column}" for row, column in np.ndindex(28, 28)]
-    frame = None
     if as_frame:
         import pandas as pd
 
         data = pd.DataFrame(data, columns=feature_names)
         target = pd.Series(target, name="target")
-        frame = pd.concat([data, target], axis=1)
     if return_X_y:
         return data, target
     return Bunch(
         data=data,
         target=target,
-        frame=frame,
+        frame=pd.concat([data, target], axis=1) if as_frame else None,
         images=images,
         feature_names=feature_names,
         target_names=np.array([str(digit) for digit in range(10)]),

@@ -317,6 +317,11 @@ def test_wrong_sample_weights_are_an_error(digits, weight, words):
         small().fit(*digits, sample_weight=weight)
 
 
+def test_weights_that_multiply_to_infinity_are_an_error(digits):
+    with pytest.raises(ValueError, match="too large for float64; give smaller"):
+        small(class_weight={3: 1e200}).fit(*digits, sample_weight=np.full(500, 1e200))
+
+
 def test_balanced_classes_weigh_alike():
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(100, 4)), np.repeat(["rare", "common"], [10, 90])

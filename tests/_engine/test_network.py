@@ -105,6 +105,19 @@ def test_masks_drawn_ahead_differ_from_each_other():
     assert len({tuple(mask.ravel().tolist()) for mask in masks}) == 20
 
 
+def test_small_masks_are_drawn_several_at_a_time():
+    dropout = make_dropout(0.5)
+    dropout.draw_mask(torch.empty(8, 64))
+    before = repr(dropout.rng.bit_generator.state)
+
+    dropout.draw_mask(torch.empty(8, 64))
+    assert repr(dropout.rng.bit_generator.state) == before
+    for other in (torch.empty(4, 64), torch.empty(4, 64, dtype=torch.float64)):
+        assert dropout.draw_mask(other).dtype == other.dtype
+        assert repr(dropout.rng.bit_generator.state) != before
+        before = repr(dropout.rng.bit_generator.state)
+
+
 def test_without_masks_ahead_the_next_depends_on_the_generator_alone():
     dropout = make_dropout(0.5)
     dropout.draw_mask(torch.empty(8, 64))
