@@ -31,7 +31,7 @@ print(f"{data}: {len(X_train):,} images to train on, {len(X_test):,} to test on"
 # ---------
 # The hyperparameters were chosen on 10,000 held-out training images. The final model is
 # trained on all training images. ``set_float32_matmul_precision("medium")`` lets
-# PyTorch multiply in bfloat16, which takes half the time if the processor supports it.
+# PyTorch multiply in bfloat16, which is faster on processors that support it.
 
 import math
 
