@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from skorch import NeuralNet
 
 from skmnist._engine.network import MLP
 from skmnist._engine.optimizer import OPTIMIZERS, FusedAdam, FusedAdamW
@@ -16,8 +17,6 @@ from skmnist._parameters import NET_PARAMETERS, as_sizes, check_parameters
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from skmnist._engine.net import MLPNet
 
 HISTORY_COLUMNS = (
     "epoch",
@@ -29,12 +28,12 @@ HISTORY_COLUMNS = (
 )
 
 
-def plain_state(net: MLPNet) -> dict[str, Any]:
+def plain_state(net: NeuralNet) -> dict[str, Any]:
     """Return weights, optimizer state, history and generator as plain objects.
 
     Parameters
     ----------
-    net : MLPNet
+    net : skorch.NeuralNet
         The net.
 
     Returns
@@ -60,19 +59,19 @@ def plain_state(net: MLPNet) -> dict[str, Any]:
     }
 
 
-def load_plain_state(net: MLPNet, state: dict[str, Any]) -> MLPNet:
+def load_plain_state(net: NeuralNet, state: dict[str, Any]) -> NeuralNet:
     """Restore what :func:`plain_state` returned, and return the net.
 
     Parameters
     ----------
-    net : MLPNet
+    net : skorch.NeuralNet
         A new net of the same layers.
     state : dict
         What :func:`plain_state` returned.
 
     Returns
     -------
-    net : MLPNet
+    net : skorch.NeuralNet
         The net.
 
     Raises
