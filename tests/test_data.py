@@ -11,7 +11,7 @@ from skorch.dataset import ValidSplit
 
 from listeners import HeldOut
 from skmnist import MNISTMLPClassifier, evaluate
-from skmnist._data import LabelledImages, split_rows
+from skmnist._data import LabelledImages, draw_seed, split_rows
 from small_models import PIXELS, WORDS, deterministic, small
 
 
@@ -103,12 +103,23 @@ def test_rows_are_those_of_skorchs_own_split(codes, is_stratified, cv):
         assert_array_equal(rows, expected_rows)
 
 
-def test_a_part_with_fewer_rows_than_classes_is_split_as_skorch_splits_plainly():
+@pytest.mark.parametrize("fraction", [0.2, 0.8])
+def test_a_part_with_fewer_rows_than_classes_is_split_as_skorch_splits_plainly(
+    fraction,
+):
     codes = np.repeat(np.arange(10), 2)
-    skorchs = ValidSplit(0.2, random_state=0)(codes, codes)
+    skorchs = ValidSplit(fraction, random_state=0)(codes, codes)
 
-    for rows, subset in zip(split_rows(0.2, codes, 0), skorchs, strict=True):
+    for rows, subset in zip(split_rows(fraction, codes, 0), skorchs, strict=True):
         assert_array_equal(rows, subset.indices)
+
+
+def test_seeds_are_drawn_from_many():
+    random_state = np.random.RandomState(0)
+
+    assert len({draw_seed(random_state) for _ in range(100)}) == 100
+    assert len({draw_seed(None) for _ in range(100)}) == 100
+    assert draw_seed(np.int64(7)) == 7
 
 
 def test_a_fraction_is_drawn_at_random_and_stratified():

@@ -22,11 +22,12 @@ from small_models import fit, small
 
 
 def test_callbacks_of_the_user_stay_as_they_were(digits):
-    recorder = Recorder()
+    recorder, named = Recorder(), Recorder()
 
-    fit(digits, recorder)
+    fit(digits, recorder, ("named", named))
 
     assert not hasattr(recorder, "events_")
+    assert not hasattr(named, "events_")
 
 
 class CannotBeCloned(Callback):

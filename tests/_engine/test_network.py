@@ -71,6 +71,13 @@ def test_the_share_that_is_kept_is_exact_to_17_bits(p):
 
 
 @pytest.mark.parametrize("p", [0.5, 0.25, 0.3])
+def test_the_last_of_a_mask_is_as_random_as_the_first(p):
+    mask = make_dropout(p).draw_mask(torch.empty(2**18 + 63))  # not whole words
+
+    assert 0 < (mask[-63:] > 0).double().mean() < 1
+
+
+@pytest.mark.parametrize("p", [0.5, 0.25, 0.3])
 def test_mask_is_independent_across_places_and_draws(p):
     dropout = make_dropout(p)
     kept = torch.stack([dropout.draw_mask(torch.empty(64)) > 0 for _ in range(20_000)])
