@@ -88,6 +88,14 @@ def test_the_test_images_have_a_fifth_of_each_digit():
     assert np.abs(n_test - (n_test + n_train) / 5).max() < 1
 
 
+@pytest.mark.parametrize("data", ["digits", "mnist"])
+def test_the_images_are_as_bright_as_they_are_said_to_be(data, data_home):
+    images = load_images(data, data_home)
+
+    assert np.max(images.X_train) == images.max_intensity
+    assert images.X_train.shape[1] == np.prod(images.image_shape)
+
+
 def test_options_that_are_not_given_are_left_to_the_classifier():
     options = vars(make_parser().parse_args([]))
 

@@ -63,6 +63,20 @@ def test_the_mask_keeps_the_share_that_it_should(p):
     assert float(mask.max()) == pytest.approx(1 / (1 - p), rel=1e-4)
 
 
+@pytest.mark.parametrize(
+    ("p", "expected"),
+    [
+        (0.5, [0, 0, 0, 0, 1, 1, 1, 0, 1, 1, 0, 1, 0, 1, 0, 1]),
+        (0.25, [1, 1, 1, 1, 1, 1, 0, 1, 1, 1, 0, 1, 1, 1, 0, 1]),
+        (0.3, [1, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0]),
+    ],
+)
+def test_a_seed_gives_the_same_mask_on_every_machine(p, expected):
+    mask = make_dropout(p).draw_mask(torch.empty(16))
+
+    assert (mask > 0).int().tolist() == expected
+
+
 @pytest.mark.parametrize("p", [0.1, 0.3, 0.7, 1 / 3])
 def test_the_share_that_is_kept_is_exact_to_17_bits(p):
     mask = make_dropout(p).draw_mask(torch.empty(1000, dtype=torch.float64))

@@ -73,6 +73,34 @@ def test_state_goes_over_to_torch_and_back(fused, original, is_ours_first):
         assert torch.equal(one, other)
 
 
+def test_an_earlier_state_can_be_loaded_between_steps():
+    results = []
+    for kind in (FusedAdam, torch.optim.Adam):
+        params = make_params()
+        optimizer = kind(params, lr=0.01, fused=True)
+        take_steps(optimizer, params, range(2))
+        earlier = copy.deepcopy(optimizer.state_dict())
+        take_steps(optimizer, params, range(2, 4))
+        optimizer.load_state_dict(earlier)
+        take_steps(optimizer, params, range(4, 6))
+        assert {float(state["step"]) for state in optimizer.state.values()} == {4}
+        results.append(torch.cat([param.detach().ravel() for param in params]))
+
+    assert torch.equal(*results)
+
+
+def test_steps_are_counted_in_one_tensor_from_the_first_on():
+    params = make_params()
+    optimizer = FusedAdam(params, fused=True)
+    take_steps(optimizer, params, range(1))
+    count = optimizer.joint_count
+
+    take_steps(optimizer, params, range(1, 3))
+
+    assert optimizer.joint_count is count
+    assert count.tolist() == [3, 3, 3]
+
+
 def test_each_group_has_settings_of_its_own():
     ours, theirs = make_params(), make_params()
     results = []
