@@ -68,9 +68,8 @@ def main(number=300, seed=0):
 
         n_caught = 0
         with ThreadPoolExecutor(N_WORKERS) as pool:
-            for fault, caught in zip(
-                faults, pool.map(run_with_a_copy, faults), strict=True
-            ):
+            outcomes = pool.map(run_with_a_copy, faults)
+            for fault, caught in zip(faults, outcomes, strict=True):
                 n_caught += caught
                 print("caught:" if caught else "survives:", describe(fault), flush=True)
     print(f"{n_caught} of {len(faults)} caught, drawn from {n_possible}")
