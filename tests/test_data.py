@@ -11,7 +11,7 @@ from skorch.dataset import ValidSplit
 
 from listeners import HeldOut
 from skmnist import MNISTMLPClassifier, evaluate
-from skmnist._data import LabelledImages, draw_seed, split_rows
+from skmnist._data import LabelledImages, draw_seed, find_codes, split_rows
 from small_models import PIXELS, WORDS, deterministic, small
 
 
@@ -68,6 +68,13 @@ def test_one_class_is_always_predicted(digits):
     assert set(classifier.predict(X)) == {"only"}
     assert_array_equal(classifier.predict_proba(X), np.ones((len(X), 1)))
     assert classifier.decision_function(X).shape == (len(X),)
+
+
+def test_labels_that_cannot_be_sorted_are_named():
+    y = np.array([1, "one", None], dtype=object)
+
+    with pytest.raises(ValueError, match=r"y has the labels \['one', None\]"):
+        find_codes(y, np.array([1, 2]))
 
 
 @pytest.mark.parametrize(

@@ -24,3 +24,14 @@ def test_a_tally_counts_each_batch_once(weighted):
     is_correct = (logits.argmax(dim=1) == y) * (weight if weighted else 1)
     assert loss == pytest.approx(float(losses.mean()))
     assert accuracy == pytest.approx(float(is_correct.double().mean()))
+
+
+def test_a_tally_keeps_the_outputs_of_some_batches_only():
+    logits, y = torch.zeros(1_500, 3), torch.zeros(1_500, dtype=torch.int64)
+    tally, kept = Tally(), []
+
+    for _ in range(7):
+        tally.add({"loss": torch.zeros(()), "y_pred": logits}, y, None)
+        kept.append(len(tally.pending))
+
+    assert kept == [1, 2, 0, 1, 2, 0, 1]
