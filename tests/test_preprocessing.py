@@ -1,3 +1,4 @@
+import re
 import tracemalloc
 
 import numpy as np
@@ -126,9 +127,11 @@ def test_colour_images_are_refused(shape):
         ImageScaler().fit(np.zeros(shape))
 
 
-def test_images_that_are_scaled_already_get_a_warning():
-    with pytest.warns(UserWarning, match=r"looks scaled already, with .* up to 0\.9"):
-        ImageScaler().fit(np.linspace(0, 0.9, 12).reshape(3, 4))
+@pytest.mark.parametrize("largest", [0.9, 1.0])
+def test_images_that_are_scaled_already_get_a_warning(largest):
+    words = f"looks scaled already, with intensities up to {largest:g}"
+    with pytest.warns(UserWarning, match=re.escape(words)):
+        ImageScaler().fit(np.linspace(0, largest, 12).reshape(3, 4))
 
 
 def test_intensities_above_the_maximum_get_a_warning():

@@ -34,9 +34,9 @@ class MLP(nn.Sequential):
         The number of units of each hidden layer; may be empty.
     n_classes : int
         The number of logits.
-    activation : {"relu", "tanh", "gelu", "logistic", "identity"}, default="relu"
+    activation : {"relu", "tanh", "gelu", "logistic", "identity"}
         The activation function of the hidden layers.
-    dropout : float, default=0.5
+    dropout : float
         The fraction of each hidden layer's outputs that is dropped in training.
     rng : numpy.random.Generator, default=None
         The source of the first weights and of the dropout masks.
@@ -51,8 +51,8 @@ class MLP(nn.Sequential):
         n_features: int,
         hidden_layer_sizes: Sequence[int],
         n_classes: int,
-        activation: str = "relu",
-        dropout: float = 0.5,
+        activation: str,
+        dropout: float,
         rng: np.random.Generator | None = None,
         dtype: torch.dtype = torch.float32,
     ):

@@ -18,7 +18,7 @@ from skmnist._engine.network import MLP
     ],
 )
 def test_each_activation_is_the_function_of_its_name(activation, function):
-    module = MLP(4, (6,), 3, activation=activation).eval()
+    module = MLP(4, (6,), 3, activation, dropout=0.5).eval()
     X = torch.randn(5, 4)
 
     expected = module.output(function(module.hidden_1(X)))

@@ -48,7 +48,7 @@ def test_gradients_are_those_of_autograd(activation, sizes, dropout, weighted):
 
 
 def test_gradients_are_written_over_in_place():
-    module = MLP(4, (3,), 2, dropout=0)
+    module = MLP(4, (3,), 2, "relu", dropout=0)
     X, y = torch.rand(5, 4), torch.tensor([0, 1, 0, 1, 1])
 
     compute_gradients(module, X, y)
@@ -62,7 +62,7 @@ def test_gradients_are_written_over_in_place():
 
 
 def test_a_frozen_parameter_has_no_gradient():
-    module = MLP(4, (3,), 2)
+    module = MLP(4, (3,), 2, "relu", dropout=0.5)
     X, y = torch.rand(5, 4), torch.tensor([0, 1, 0, 1, 1])
     compute_gradients(module, X, y)
 
@@ -74,7 +74,7 @@ def test_a_frozen_parameter_has_no_gradient():
 
 
 def test_a_step_leaves_its_images_alone():
-    module = MLP(4, (), 2, activation="identity")
+    module = MLP(4, (), 2, "identity", dropout=0.5)
     X, y = torch.rand(5, 4), torch.tensor([0, 1, 0, 1, 1])
     before = X.clone()
 

@@ -345,6 +345,20 @@ def test_what_a_callback_puts_in_is_called_in_training(digits, make):
     assert len(seen) == n_steps
 
 
+def test_a_loss_that_a_callback_puts_in_is_told_whether_it_trains(digits):
+    told = []
+
+    def put_in(net):
+        get_loss = net.get_loss
+        net.get_loss = lambda *args, training=False, **kw: (
+            told.append(training) or get_loss(*args, training=training, **kw)
+        )
+
+    fit(digits, OnTrainBegin(put_in), max_epochs=1)
+
+    assert told == [True] * 4 + [False]  # 400 rows in batches of 128, then 100
+
+
 def test_a_layer_of_another_kind_is_validated_and_predicted_with(digits):
     X, y = digits[0][:, :30], digits[1]
 

@@ -16,7 +16,7 @@ def make_dropout(p, seed=0):
 
 
 def test_layers_have_the_names_that_the_summary_reads():
-    module = MLP(784, (256, 64), 10)
+    module = MLP(784, (256, 64), 10, "relu", dropout=0.5)
 
     assert list(dict(module.named_children())) == [
         *("hidden_1", "activation_1", "dropout_1"),
@@ -26,14 +26,14 @@ def test_layers_have_the_names_that_the_summary_reads():
 
 
 def test_no_hidden_layer_is_a_linear_model():
-    module = MLP(4, (), 3)
+    module = MLP(4, (), 3, "relu", dropout=0.5)
     X = torch.rand(5, 4)
 
     torch.testing.assert_close(module(X), X @ module.output.weight.T)
 
 
 def test_first_weights_are_glorot_uniform_and_biases_zero():
-    module = MLP(784, (256,), 10)
+    module = MLP(784, (256,), 10, "relu", dropout=0.5)
     bound = math.sqrt(6 / (784 + 256))
     weight = module.hidden_1.weight.detach()
 
@@ -47,7 +47,8 @@ def test_first_weights_are_glorot_uniform_and_biases_zero():
 def test_making_a_module_leaves_the_global_generator_alone():
     before = torch.get_rng_state()
 
-    MLP(20, (10,), 3).train()(torch.rand(2, 20, generator=torch.Generator()))
+    module = MLP(20, (10,), 3, "relu", dropout=0.5).train()
+    module(torch.rand(2, 20, generator=torch.Generator()))
 
     assert torch.equal(before, torch.get_rng_state())
 
