@@ -129,15 +129,15 @@ def test_a_search_survives_the_death_of_a_worker(digits, client, tmp_path, momen
 @pytest.mark.parametrize("kind", [np.asarray, scipy.sparse.csr_array])
 def test_the_data_are_sent_to_the_cluster_once(digits, client, monkeypatch, kind):
     X = np.repeat(digits[0], 10, axis=0)
-    sent = []
+    sent, alone = [], []
     submit = client.submit
-    monkeypatch.setattr(
-        client,
-        "submit",
-        lambda function, *args, **kw: (
-            sent.append(args) or submit(function, *args, **kw)
-        ),
-    )
+
+    def note(function, *args, **kwargs):
+        sent.append(args)
+        alone.extend([args] if function.__name__ == "_identity" else [])
+        return submit(function, *args, **kwargs)
+
+    monkeypatch.setattr(client, "submit", note)
 
     with joblib.parallel_config(DaskBackend(client)):
         make_search(refit=False).fit(kind(X), np.repeat(digits[1], 10))
@@ -145,6 +145,7 @@ def test_the_data_are_sent_to_the_cluster_once(digits, client, monkeypatch, kind
     sizes = sorted(len(pickle.dumps(args)) for args in sent)
     assert sizes[-1] > 0.5 * X.nbytes
     assert sizes[-2] < 0.2 * X.nbytes
+    assert len(alone) == 1
 
 
 def test_an_error_on_the_cluster_is_raised_here(digits, client):

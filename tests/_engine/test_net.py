@@ -13,6 +13,7 @@ from skorch.callbacks import Callback, EpochScoring, LRScheduler
 
 from listeners import OnTrainBegin, Recorder
 from skmnist import MNISTMLPClassifier, evaluate
+from skmnist._engine import gradients
 from small_models import deterministic, fit, small
 
 
@@ -343,6 +344,19 @@ def test_what_a_callback_puts_in_is_called_in_training(digits, make):
     fit(digits, OnTrainBegin(make(seen)), validation_split=None)
 
     assert len(seen) == n_steps
+
+
+def test_gradients_are_computed_by_hand_while_nobody_listens(digits, monkeypatch):
+    n_steps, by_hand = [], gradients.compute_gradients
+    monkeypatch.setattr(
+        gradients,
+        "compute_gradients",
+        lambda *arguments: [n_steps.append(1), by_hand(*arguments)][1],
+    )
+
+    small().fit(*digits)
+
+    assert len(n_steps) == 2 * 4  # epochs of 400 rows in batches of 128
 
 
 def test_a_loss_that_a_callback_puts_in_is_told_whether_it_trains(digits):
