@@ -73,17 +73,19 @@ def test_state_goes_over_to_torch_and_back(fused, original, is_ours_first):
         assert torch.equal(one, other)
 
 
-def test_an_earlier_state_can_be_loaded_between_steps():
+@pytest.mark.parametrize("n_steps", [2, 6])
+def test_another_state_can_be_loaded_between_steps(n_steps):
     results = []
     for kind in (FusedAdam, torch.optim.Adam):
-        params = make_params()
+        params, others = make_params(), make_params()
         optimizer = kind(params, lr=0.01, fused=True)
-        take_steps(optimizer, params, range(2))
-        earlier = copy.deepcopy(optimizer.state_dict())
-        take_steps(optimizer, params, range(2, 4))
-        optimizer.load_state_dict(earlier)
+        other = kind(others, lr=0.01, fused=True)
+        take_steps(optimizer, params, range(4))
+        take_steps(other, others, range(n_steps))
+        optimizer.load_state_dict(other.state_dict())
         take_steps(optimizer, params, range(4, 6))
-        assert {float(state["step"]) for state in optimizer.state.values()} == {4}
+        steps = {float(state["step"]) for state in optimizer.state.values()}
+        assert steps == {n_steps + 2}
         results.append(torch.cat([param.detach().ravel() for param in params]))
 
     assert torch.equal(*results)
