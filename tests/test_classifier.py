@@ -429,9 +429,10 @@ sklearn.linear_model.LogisticRegression = LogisticRegression
 def test_meta_estimators_delegate_to_it(tmp_path):
     (tmp_path / "substitute.py").write_text(SUBSTITUTE)
     tests = ["--pyargs", "sklearn.tests.test_metaestimators"]
+    path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "substitute", "-q", "-rA", *tests],
-        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        env=os.environ | {"PYTHONPATH": path},
         cwd=tmp_path,
         capture_output=True,
         text=True,

@@ -33,7 +33,7 @@ def test_a_device_that_is_not_there_is_named(digits):
 
 @pytest.mark.parametrize("device", ["gpu", "meta", "hpu", 3.5, None])
 def test_what_is_no_device_is_named(digits, device):
-    with pytest.raises(ValueError, match=rf"device={device!r} cannot .*[\w']\. Give"):
+    with pytest.raises(ValueError, match=rf"device={device!r} cannot .*[^.:!]\. Give"):
         small(device=device).fit(*digits)
 
 
