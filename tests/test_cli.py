@@ -252,3 +252,20 @@ def test_the_package_has_its_public_names_and_no_others():
     assert sorted([*skmnist.__all__, "__version__"]) == dir(skmnist)
     with pytest.raises(AttributeError, match="no attribute 'MLP'"):
         skmnist.MLP  # noqa: B018
+
+
+@pytest.mark.parametrize("name", ["MNISTMLPClassifier", "misspelt"])
+@pytest.mark.parametrize("is_enabled", [True, False])
+def test_an_import_does_not_wait_for_the_garbage_collector(name, is_enabled):
+    code = (
+        "import contextlib, gc, skmnist\n"
+        f"gc.enable() if {is_enabled} else gc.disable()\n"
+        "before = gc.get_stats()\n"
+        f"with contextlib.suppress(AttributeError): skmnist.{name}\n"
+        "print(gc.isenabled(), gc.get_stats()[1:] == before[1:])"
+    )
+    printed = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True
+    ).stdout
+
+    assert printed.split() == [str(is_enabled), "True"]
