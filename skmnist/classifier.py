@@ -178,8 +178,7 @@ class MNISTMLPClassifier(ClassifierMixin, ImageEstimator):
         ValueError
             If a parameter or the data are not valid; an earlier fit is left unchanged.
         KeyboardInterrupt
-            On Ctrl-C. The classifier keeps the weights that it has reached; `history_`
-            holds the completed epochs.
+            On Ctrl-C, with the weights reached; `history_` has the completed epochs.
 
         Warns
         -----
@@ -200,8 +199,9 @@ class MNISTMLPClassifier(ClassifierMixin, ImageEstimator):
             else:
                 X_val, y_val = self._validate(X_val, y_val, reset=False)
                 codes = _data.find_codes(y_val, classes, "y_val")
-                weights = sample_weight_val, train.class_weight
-                valid = _data.weigh(X_val, codes, *weights, classes)
+                valid = _data.weigh(
+                    X_val, codes, sample_weight_val, train.class_weight, classes
+                )
             subsets = batches.make_subsets(train, valid, device=self._device)
             tasks = callbacks.EpochTasks.begin(self, X, y, sample_weight)
             self._prepare_net(earlier, self.max_epochs, valid is not None, tasks)
@@ -415,7 +415,7 @@ class MNISTMLPClassifier(ClassifierMixin, ImageEstimator):
     def _prepare_net(self, earlier, epochs, has_validation, tasks=None):
         if earlier is None:
             self.net_: net.MLPNet = self._build_net()
-        elif str(earlier["device"]) != str(self.device):
+        elif self.net_.device != str(self._device):
             plain = state.plain_state(self.net_)
             self.net_ = state.load_plain_state(self._build_net(), plain)
         self.net_.set_up(vars(self), earlier, epochs, has_validation, tasks)

@@ -135,7 +135,7 @@ def check_plain_state(
     )
     if not fits:
         raise ValueError(
-            f"The weights do not fit hidden_layer_sizes="
+            "The weights do not fit hidden_layer_sizes="
             f"{parameters['hidden_layer_sizes']!r}; the saved model is damaged."
         )
 

@@ -39,10 +39,9 @@ def choose_size(
         Width and height, in inches.
     """
     n_rows, n_columns = shape
-    has_titles = titles is not None and len(titles) > 0
-    longest_title = max(map(len, titles)) if titles is not None and has_titles else 0
-    width = max(1.3, 0.08 * longest_title)  # inches; a letter is about 0.08
-    height = 1.3 + (0.3 if has_titles else 0)
+    lengths = [] if titles is None else [len(each) for each in titles]
+    width = max(1.3, 0.08 * max(lengths, default=0))  # inches; a letter is about 0.08
+    height = 1.3 + (0.3 if lengths else 0)
     least_width = max(4.8, 0.11 * len(title or ""))
     total_width = n_columns * width + (0.8 if has_color_bar else 0)
     return max(least_width, total_width), max(2.4, n_rows * height)
