@@ -1,0 +1,117 @@
+"""The audit of a model from a file, before anything is built."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.ensemble import StackingClassifier
+
+from skmnist.persistence._rules import (
+    Saved,
+    are_candidates,
+    are_steps,
+    either,
+    is_estimator,
+    is_setting,
+    is_setting_or_estimator,
+)
+from skmnist.persistence._trusted import OF_ALL, RULES, WHOLE
+
+# Beyond these a file is refused. Each step is displayed, and each may copy the images.
+MAX_ESTIMATORS = 2000
+MAX_DEPTH = 12
+MAX_COPIES = 16
+
+
+def check_model(model: Any) -> None:
+    """Raise an error unless a model is one that may stand in a file.
+
+    Parameters
+    ----------
+    model : object
+        What a file claims is a model, as plain values.
+
+    Raises
+    ------
+    ValueError
+        If it is not.
+    """
+    if not is_estimator(model, {}):
+        raise ValueError("it contains no estimator.")
+    for number, (saved, depth) in enumerate(_find_saved(model), start=1):
+        if number > MAX_ESTIMATORS or depth > MAX_DEPTH:
+            raise ValueError(
+                f"it has more than {MAX_ESTIMATORS} estimators, or more than "
+                f"{MAX_DEPTH} within each other."
+            )
+        _check_attributes(saved)
+    if _count_copies(model) > MAX_COPIES:
+        raise ValueError(f"its steps make more than {MAX_COPIES} copies of the images.")
+
+
+def is_allowed(value: Any) -> bool:
+    """Tell whether a parameter may have a value in a file."""
+    try:
+        for saved, _ in _find_saved(value):
+            _check_attributes(saved)
+    except ValueError:
+        return False
+    return either(is_setting_or_estimator, are_steps, are_candidates)(value, {})
+
+
+def _find_saved(value):
+    values = [(value, 0)]
+    while values:
+        value, depth = values.pop()
+        if type(value) is Saved:
+            yield value, depth
+            values += [(part, depth + 1) for part in value.attributes.values()]
+        elif isinstance(value, dict):
+            values += [(part, depth) for part in value.values()]
+        elif isinstance(value, (list, tuple)):
+            values += [(part, depth) for part in value]
+        elif isinstance(value, np.ndarray) and value.dtype == object:
+            values += [(part, depth) for part in np.asarray(value)]
+
+
+def _check_attributes(saved):
+    rules = RULES[saved.cls]
+    if issubclass(saved.cls, BaseEstimator):
+        parameters = dict.fromkeys(saved.cls._get_param_names(), is_setting)
+        rules = parameters | OF_ALL | rules
+    n_features = saved.attributes.get("n_features_in_")
+    sizes = {"features": n_features} if type(n_features) is int else {}
+    for name, value in saved.attributes.items():
+        if name not in rules or hasattr(saved.cls, name):
+            raise ValueError(
+                f"it contains an attribute that {saved.cls.__name__} does not have or "
+                f"whose values are not trusted: {name[:100]!r}."
+            )
+        if not rules[name](value, sizes):
+            raise ValueError(
+                f"it contains a value of {saved.cls.__name__}.{name} that does not fit "
+                "or is not trusted."
+            )
+    check = WHOLE.get(saved.cls)
+    # With more components than features, products of them would outgrow the file.
+    if sizes.get("components", 0) > sizes.get("features", 0) or (
+        check is not None and not check(saved.attributes)
+    ):
+        raise ValueError(
+            f"it contains attributes of {saved.cls.__name__} that do not fit together."
+        )
+
+
+def _count_copies(value):
+    """Count how many copies of the images the steps of a model may put side by side."""
+    if type(value) is not Saved:
+        return 1
+    steps = [
+        [_count_copies(step[1]) for step in value.attributes.get(name) or ()]
+        for name in ("steps", "transformer_list", "transformers", "transformers_")
+    ]
+    best = _count_copies(value.attributes.get("best_estimator_"))
+    own = 2 if value.cls is StackingClassifier else 1
+    return max(int(np.prod(steps[0], dtype=float)), *map(sum, steps[1:]), best, own)

@@ -1,0 +1,313 @@
+"""Rules for the values in a model's file: functions that tell whether one may stand.
+
+A rule is called with a value and with the sizes of those axes whose names are known, to
+which it adds: all axes of an estimator that have the same name must be as long.
+"""
+
+from __future__ import annotations
+
+import pkgutil
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.model_selection import (
+    KFold,
+    ShuffleSplit,
+    StratifiedKFold,
+    StratifiedShuffleSplit,
+)
+
+from skmnist._parameters import VALID_SPLIT
+
+SPLITTERS = (
+    KFold,
+    ShuffleSplit,
+    StratifiedKFold,
+    StratifiedShuffleSplit,
+    pkgutil.resolve_name(VALID_SPLIT.replace(".ValidSplit", ":ValidSplit")),
+)
+
+# What is longer is refused: a few bytes for each could cost much more.
+MAX_ITEMS = 10_000
+MAX_STEPS = 100
+MAX_JOBS = 64
+# Axes that a user's data also have, or that no result has.
+UNBOUNDED = ("features", "thresholds")
+# Columns of a history: it becomes a table of all epochs by all names.
+MAX_COLUMNS = 200
+
+Sizes = dict[str, int]
+Rule = Callable[[Any, Sizes], bool]
+
+
+@dataclass
+class Saved:
+    """An object of a trusted class as its attributes, before it is built."""
+
+    cls: type
+    attributes: dict[str, Any]
+
+
+# Scalars.
+
+
+def is_a(*types: type) -> Rule:
+    """Return a rule for values of these types, or for objects of them in a file."""
+    return lambda value, sizes: (
+        value.cls in types if type(value) is Saved else type(value) in types
+    )
+
+
+def is_one_of(*values: str | int) -> Rule:
+    """Return a rule for these texts or ints."""
+    return lambda value, sizes: type(value) in (str, int) and value in values
+
+
+def is_none(value: Any, sizes: Sizes) -> bool:
+    """Tell whether a value is None."""
+    return value is None
+
+
+def is_number(value: Any, sizes: Sizes) -> bool:
+    """Tell whether a value is a number of Python's or of NumPy's."""
+    return type(value) in (int, float) or isinstance(value, np.number)
+
+
+def is_int(value: Any, sizes: Sizes) -> bool:
+    """Tell whether a value is an int that fits 64 bits."""
+    kinds = (int, np.integer)
+    return isinstance(value, kinds) and type(value) is not bool and abs(value) < 2**63
+
+
+def is_scalar(value: Any, sizes: Sizes) -> bool:
+    """Tell whether a value is a number, a boolean, a text or None."""
+    kinds = (bool, int, float, str, bytes, np.number, np.bool_)
+    return value is None or isinstance(value, kinds)
+
+
+def is_version(value: Any, sizes: Sizes) -> bool:
+    """Tell whether a value may be a version, which warnings print."""
+    return type(value) is str and re.fullmatch(r"[\w.+-]{1,50}", value) is not None
+
+
+def is_number_of_jobs(value: Any, sizes: Sizes) -> bool:
+    """Tell whether a value asks for a bearable number of processes."""
+    return value is None or (type(value) is int and abs(value) <= MAX_JOBS)
+
+
+def is_pre_dispatch(value: Any, sizes: Sizes) -> bool:
+    """Tell whether a value is a number of jobs in joblib's words, not a formula."""
+    return type(value) is int or (
+        type(value) is str and re.fullmatch(r"all|(\d+\*)?n_jobs", value) is not None
+    )
+
+
+# Arrays.
+
+
+def has_axes(axes: str, kinds: str = "biuf") -> Rule:
+    """Return a rule for arrays with axes of these names, and of these kinds of type."""
+    names = axes.split()
+
+    def rule(value, sizes):
+        return (
+            type(value) is np.ndarray
+            and value.dtype.kind in kinds
+            and value.ndim == len(names)
+            and all(
+                sizes.setdefault(name, n) == n and (n <= MAX_ITEMS or name in UNBOUNDED)
+                for name, n in zip(names, value.shape, strict=True)
+            )
+        )
+
+    return rule
+
+
+def has_labels(axis: str) -> Rule:
+    """Return a rule for arrays of numbers, booleans or text along an axis."""
+    has_axis = has_axes(axis, kinds="biufSUO")
+    return lambda value, sizes: has_axis(value, sizes) and _has_scalars(value)
+
+
+def is_short_array(value: Any, sizes: Sizes) -> bool:
+    """Tell whether a value is a short array of scalars."""
+    return has_labels("items")(value, {})
+
+
+def _has_scalars(array):
+    return array.dtype != object or all(is_scalar(item, {}) for item in array)
+
+
+# Containers, and combinations.
+
+
+def either(*rules: Rule) -> Rule:
+    """Return a rule for what one of several rules allows."""
+    return lambda value, sizes: any(rule(value, sizes) for rule in rules)
+
+
+def or_none(rule: Rule) -> Rule:
+    """Return a rule that also allows None."""
+    return either(is_none, rule)
+
+
+def is_list_of(rule: Rule, longest: float = MAX_ITEMS) -> Rule:
+    """Return a rule for lists and tuples, whose parts each have sizes of their own."""
+    return lambda value, sizes: (
+        type(value) in (list, tuple)
+        and len(value) <= longest
+        and all(rule(part, {}) for part in value)
+    )
+
+
+def is_dict_of(rule: Rule, key_type: type = str) -> Rule:
+    """Return a rule for dicts, whose values each have sizes of their own."""
+    return lambda value, sizes: (
+        isinstance(value, dict)
+        and len(value) <= MAX_ITEMS
+        and all(type(key) is key_type for key in value)
+        and all(rule(part, {}) for part in value.values())
+    )
+
+
+def is_setting(value: Any, sizes: Sizes) -> bool:
+    """Tell whether a value is plain: scalars, names, short containers of them."""
+    if isinstance(value, dict):
+        return len(value) <= MAX_ITEMS and all(
+            is_setting(part, {}) for part in value.values()
+        )
+    if type(value) is Saved:
+        return value.cls in SPLITTERS
+    return (
+        is_scalar(value, sizes)
+        or is_short_array(value, sizes)
+        or is_list_of(is_setting)(value, sizes)
+        or isinstance(value, (np.dtype, slice, np.random.RandomState))
+        or callable(value)  # a type or function by name; the file has no others
+    )
+
+
+# Estimators and their parts.
+
+
+def is_estimator(value: Any, sizes: Sizes) -> bool:
+    """Tell whether a value is an estimator."""
+    return type(value) is Saved and issubclass(value.cls, BaseEstimator)
+
+
+is_setting_or_estimator = either(is_estimator, is_setting)
+is_transformer = either(is_estimator, is_none, is_one_of("drop", "passthrough"))
+is_method = is_one_of("predict", "predict_proba", "decision_function", "default")
+
+
+def is_step(value: Any, sizes: Sizes) -> bool:
+    """Tell whether a value is a name, a transformer and perhaps its columns."""
+    return (
+        type(value) is tuple
+        and len(value) in (2, 3)
+        and type(value[0]) is str
+        and is_transformer(value[1], {})
+        and all(is_setting(columns, {}) for columns in value[2:])
+    )
+
+
+are_steps = is_list_of(is_step, longest=MAX_STEPS)
+
+
+def are_candidates(value: Any, sizes: Sizes) -> bool:
+    """Tell whether a value is a grid of parameters for a search, or several."""
+    grid = is_dict_of(either(is_setting, is_list_of(is_setting_or_estimator)))
+    return either(grid, is_list_of(grid))(value, {})
+
+
+def are_results(value: Any, sizes: Sizes) -> bool:
+    """Tell whether a value is the `cv_results_` of a search."""
+    candidates = is_list_of(is_dict_of(is_setting_or_estimator))
+    return is_dict_of(either(candidates, _is_column))(value, {})
+
+
+def _is_column(value, sizes):
+    return isinstance(value, np.ndarray) and value.ndim == 1
+
+
+def is_net_state(value: Any, sizes: Sizes) -> bool:
+    """Tell whether a value has the parts of a net's plain state.
+
+    Whether its arrays fit the net is checked before that is built.
+    """
+    if not isinstance(value, dict) or value.keys() != {
+        "weights",
+        "optimizer",
+        "history",
+    }:
+        return False
+    state = value["optimizer"]
+    return (
+        is_dict_of(_is_tensor)(value["weights"], {})
+        and isinstance(state, dict)
+        and state.keys() == {"state", "param_groups"}
+        and is_dict_of(is_dict_of(or_none(_is_tensor)), int)(state["state"], {})
+        and is_list_of(is_dict_of(is_setting))(state["param_groups"], {})
+        and _is_history(value["history"])
+    )
+
+
+def _is_tensor(value, sizes):
+    return type(value) is np.ndarray and value.dtype.kind in "biuf"
+
+
+def _is_history(value):
+    epochs = is_list_of(is_dict_of(is_setting), longest=float("inf"))
+    return epochs(value, {}) and (
+        len({name for epoch in value for name in epoch}) <= MAX_COLUMNS
+    )
+
+
+def has_outputs_of_categories(attributes: dict[str, Any]) -> bool:
+    """Tell whether a OneHotEncoder writes into no more columns than it allocates.
+
+    The matrix that it builds believes it without a look.
+    """
+    categories = attributes.get("categories_", [])
+    missing = [None] * len(categories)
+    columns = (
+        attributes.get("_default_to_infrequent_mappings", missing),
+        attributes.get("_infrequent_indices", missing),
+        missing
+        if (n := attributes.get("_drop_idx_after_grouping")) is None
+        else list(n),
+    )
+    if any(len(column) != len(categories) for column in columns):
+        return False
+    n_outputs = []
+    for names, mapping, infrequent, index in zip(categories, *columns, strict=True):
+        n = len(names)
+        if (mapping is None) != (infrequent is None):
+            return False
+        if mapping is not None:
+            if len(mapping) != n or not (_are_within(n, mapping, infrequent)):
+                return False
+            n = int(mapping.max()) + 1
+        if index is not None and index not in range(n):
+            return False
+        n_outputs.append(n - (index is not None))
+    return (
+        list(attributes.get("_n_features_outs", n_outputs)) == n_outputs
+        and sum(n_outputs) <= MAX_ITEMS
+    )
+
+
+def _are_within(n, *arrays):
+    return all(array.size and array.min() >= 0 and array.max() < n for array in arrays)
+
+
+def has_encodings_of_classes(attributes: dict[str, Any]) -> bool:
+    """Tell whether a TargetEncoder has an encoding for each column that it makes."""
+    n_columns = len(attributes.get("categories_", []))
+    if attributes.get("target_type_") == "multiclass":
+        n_columns *= len(attributes.get("classes_", []))
+    return len(attributes.get("encodings_", [])) == n_columns
