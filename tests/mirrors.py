@@ -4,6 +4,9 @@ import gzip
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+# Nothing listens on the discard port.
+DEAD = "http://127.0.0.1:9/"
+
 
 class Handler(BaseHTTPRequestHandler):
     def do_GET(self):
