@@ -1,6 +1,7 @@
 import errno
 import gzip
 import json
+import socket
 import subprocess
 import sys
 import threading
@@ -13,18 +14,28 @@ from mirrors import (
     DEAD,
     Mirror,
     another_file,
+    dribble_chunk_extension,
+    dribble_continue,
+    dribble_headers,
+    dribble_trailers,
+    redirect_far,
+    redirect_once_with_endless_body,
+    redirect_slowly,
+    redirect_to_ftp,
+    redirect_with_endless_body,
     send,
     send_another_file,
     send_broken_chunks,
     send_byte_by_byte,
     send_half,
     send_half_and_stall,
+    send_large_headers,
     send_no_http,
     send_not_found,
     send_nothing,
     send_too_much,
 )
-from skmnist import datasets
+from skmnist import _download, datasets
 from small_mnist import FIRST, fetch, fill
 
 NAMES = sorted(datasets.CHECKSUMS)
@@ -50,9 +61,10 @@ def serve(files, monkeypatch):
 
 @pytest.fixture
 def short_limits(monkeypatch):
-    monkeypatch.setattr(datasets, "CONNECTION_TIMEOUT", 0.3)
-    monkeypatch.setattr(datasets, "DOWNLOAD_TIME_LIMIT", 0.5)
-    monkeypatch.setattr(datasets, "DOWNLOAD_SIZE_LIMIT", 1_000_000)
+    monkeypatch.setattr(_download, "CONNECTION_TIMEOUT", 0.3)
+    monkeypatch.setattr(_download, "TIME_LIMIT", 0.5)
+    monkeypatch.setattr(_download, "SIZE_LIMIT", 1_000_000)
+    monkeypatch.setattr(_download, "HEADERS_LIMIT", 50_000)
 
 
 def contents(home):
@@ -118,6 +130,16 @@ FAILURES = [
     (send_half_and_stall, "timed out"),
     (send_byte_by_byte, "not done after 0.5 seconds"),
     (send_too_much, "sent more than 1000000 bytes"),
+    (send_large_headers, "sent more than 50000 bytes"),
+    (redirect_far, "an address of 20"),
+    (redirect_to_ftp, "unknown url type: ftp"),
+]
+DRIBBLES = [
+    dribble_headers,
+    dribble_continue,
+    dribble_chunk_extension,
+    dribble_trailers,
+    redirect_slowly,
 ]
 
 
@@ -144,13 +166,89 @@ def test_a_failure_is_told_and_leaves_nothing_behind(tmp_path, serve, answer, re
 
 
 @pytest.mark.usefixtures("short_limits")
-@pytest.mark.parametrize("answer", [send_half_and_stall, send_byte_by_byte])
+@pytest.mark.parametrize("answer", [send_half_and_stall, send_byte_by_byte, *DRIBBLES])
 def test_a_slow_mirror_is_left_in_time(tmp_path, serve, answer):
     serve(answer)
     start = time.monotonic()
 
-    with pytest.raises(OSError, match="from any mirror"):
+    with pytest.raises(OSError, match=r"timed out|not done after 0\.5 seconds"):
         fetch(tmp_path)
+
+    assert time.monotonic() - start < 3
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [send_too_much, send_large_headers, redirect_with_endless_body, *DRIBBLES],
+)
+def test_a_hostile_mirror_takes_little_memory(
+    tmp_path, serve, answer, monkeypatch, peak_memory
+):
+    with pytest.raises(OSError, match="could not be downloaded"):
+        fetch(tmp_path)  # imports what it needs
+    monkeypatch.setattr(_download, "TIME_LIMIT", 0.5)
+    serve(answer)
+
+    with peak_memory() as peak, pytest.raises(OSError, match="from any mirror"):
+        fetch(tmp_path)
+
+    assert peak.megabytes < 30
+
+
+def test_a_redirect_is_followed_without_its_body(files, tmp_path, serve):
+    [mirror] = serve(redirect_once_with_endless_body)
+
+    assert_is_original(fetch(tmp_path), files)
+
+    assert len(mirror.asked) == 4
+
+
+@pytest.mark.usefixtures("short_limits")
+def test_a_tls_handshake_is_left_in_time(files, tmp_path, serve, monkeypatch):
+    [mirror] = serve(send)
+    monkeypatch.setattr(_download, "CONNECTION_TIMEOUT", 10)
+    monkeypatch.setattr(mirror, "finish_request", lambda *_: mirror.is_closed.wait(10))
+    monkeypatch.setattr(datasets, "MIRRORS", (mirror.url.replace("http", "https"),))
+    start = time.monotonic()
+
+    with pytest.raises(OSError, match=r"not done after 0\.5 seconds"):
+        fetch(tmp_path)
+
+    assert time.monotonic() - start < 3
+
+
+@pytest.mark.usefixtures("short_limits")
+def test_a_name_that_is_not_found_in_time_is_given_up(tmp_path, serve, monkeypatch):
+    [mirror] = serve(send)
+    monkeypatch.setattr("socket.getaddrinfo", lambda *_, **__: mirror.is_closed.wait(5))
+    start = time.monotonic()
+
+    with pytest.raises(OSError, match=r"not done after 0\.5 seconds"):
+        fetch(tmp_path)
+
+    assert time.monotonic() - start < 3
+
+
+@pytest.mark.usefixtures("short_limits")
+def test_the_addresses_of_a_name_share_the_time_limit(files, tmp_path, monkeypatch):
+    look_up = socket.getaddrinfo
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as server:
+        address = server.getsockname()
+
+        def look_up_many(host, port, *args, **kwargs):
+            n_addresses = 100 if host == "many.invalid" else 1
+            return look_up("127.0.0.1", port, *args, **kwargs) * n_addresses
+
+        monkeypatch.setattr("socket.getaddrinfo", look_up_many)
+        url = f"http://many.invalid:{address[1]}/"
+        monkeypatch.setattr(datasets, "MIRRORS", (url,))
+        start = time.monotonic()
+        # The first waits to be accepted, and so the others cannot even connect.
+        with (
+            socket.create_connection(address),
+            pytest.raises(OSError, match="from any mirror"),
+        ):
+            fetch(tmp_path)
 
     assert time.monotonic() - start < 3
 
