@@ -387,7 +387,7 @@ def _download_from(mirror: str, path: Path) -> str | None:
     try:
         content = read_url(mirror + path.name)
     except (OSError, HTTPException, ValueError) as error:
-        return str(error) or type(error).__name__
+        return _printable(str(error)) or type(error).__name__
     # pooch checks a temporary file beside the path, then moves it there in one step.
     try:
         pooch.retrieve(
@@ -402,3 +402,9 @@ def _download_from(mirror: str, path: Path) -> str | None:
     except OSError as error:
         raise _unusable(path, error) from error
     return None
+
+
+def _printable(text: str) -> str:
+    """Return what a server said in one short line, without control characters."""
+    line = " ".join(text.split())[:300]
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)

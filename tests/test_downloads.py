@@ -195,6 +195,29 @@ def test_a_hostile_mirror_takes_little_memory(
     assert peak.megabytes < 30
 
 
+REMARKS = {
+    "reason": b"HTTP/1.1 404 \x1b[31mred\x9b0m",
+    "status": b"\x1b[31mred\x9b0m\r\n\r\n",
+    "location": b"HTTP/1.1 302 Moved\r\nLocation: at:\x1b[31mred\r\n \x9b0m\r\n\r\n",
+    "long": b"HTTP/1.1 404 " + b"\x1b[31mred\x9b0m" * 1000,
+}
+
+
+@pytest.mark.parametrize("remark", REMARKS)
+def test_what_a_mirror_says_is_one_short_line_without_control_codes(
+    tmp_path, serve, remark
+):
+    serve(lambda handler, content: handler.wfile.write(REMARKS[remark]))
+
+    with pytest.raises(OSError, match="from any mirror") as error:
+        fetch(tmp_path)
+
+    _, line, _ = str(error.value).splitlines()
+    assert r"\x1b[31mred" in line
+    assert line.isprintable()
+    assert len(line) < 2000
+
+
 def test_a_redirect_is_followed_without_its_body(files, tmp_path, serve):
     [mirror] = serve(redirect_once_with_endless_body)
 
