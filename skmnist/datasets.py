@@ -386,7 +386,8 @@ def _download_from(mirror: str, path: Path) -> str | None:
     # Read and written apart, to tell a dead mirror from a full disk: both are OSErrors.
     try:
         content = read_url(mirror + path.name)
-    except (OSError, HTTPException, ValueError) as error:
+    # Python 3.11 raises an OverflowError for the number of a port that is too large.
+    except (OSError, HTTPException, ValueError, OverflowError) as error:
         return _printable(str(error)) or type(error).__name__
     # pooch checks a temporary file beside the path, then moves it there in one step.
     try:

@@ -136,6 +136,10 @@ def redirect_to_ftp(handler, content):
     redirect(handler, "ftp://127.0.0.1:9/")
 
 
+def redirect_to_no_port(handler, content):
+    redirect(handler, f"http://127.0.0.1:{10**30}/")
+
+
 def redirect_far(handler, content):
     redirect(handler, f"/{'x' * 20_000}")
 

@@ -22,6 +22,7 @@ from mirrors import (
     redirect_once_with_endless_body,
     redirect_slowly,
     redirect_to_ftp,
+    redirect_to_no_port,
     redirect_with_endless_body,
     send,
     send_another_file,
@@ -133,6 +134,7 @@ FAILURES = [
     (send_large_headers, "sent more than 50000 bytes"),
     (redirect_far, "an address of 20"),
     (redirect_to_ftp, "unknown url type: ftp"),
+    (redirect_to_no_port, ""),  # each Python says it in other words
 ]
 DRIBBLES = [
     dribble_headers,
