@@ -15,10 +15,11 @@ from http.client import HTTPException
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, Literal, overload
-from urllib.request import build_opener
 
 import numpy as np
 from sklearn.utils import Bunch
+
+from skmnist._download import read_url
 
 __all__ = ["fetch_mnist"]
 
@@ -45,12 +46,6 @@ CHECKSUMS = {
 
 SUBSETS = {"train": ("train",), "test": ("t10k",), "all": ("train", "t10k")}
 
-# Seconds without a byte.
-CONNECTION_TIMEOUT = 10
-# Seconds per file: a mirror that sends a byte now and then never times out otherwise.
-DOWNLOAD_TIME_LIMIT = 300
-# Bytes per file: the largest has 9,912,422, and a download is held in memory.
-DOWNLOAD_SIZE_LIMIT = 10_000_000
 # Bytes per file once decompressed: the largest has 47,040,016.
 CONTENT_SIZE_LIMIT = 50_000_000
 
@@ -170,10 +165,11 @@ def fetch_mnist(
     The four original files are kept compressed under their original names, and each
     one that is needed is checked by SHA-256 whenever it is loaded.
 
-    A file is downloaded from the first of several mirrors that has it. The environment
-    variable `SKMNIST_MIRROR` adds one that is tried before the others: the http or
-    https address of a folder that serves the files. A proxy is taken from
-    `http_proxy`, `https_proxy` and `no_proxy`, as :mod:`urllib.request` does.
+    A file is downloaded from the first of several mirrors that has it; a mirror that
+    takes longer than five minutes is given up. The environment variable
+    `SKMNIST_MIRROR` adds one that is tried before the others: the http or https address
+    of a folder that serves the files. A proxy is taken from `http_proxy`, `https_proxy`
+    and `no_proxy`, as :mod:`urllib.request` does.
 
     References
     ----------
@@ -389,9 +385,10 @@ def _download_from(mirror: str, path: Path) -> str | None:
 
     # Read and written apart, to tell a dead mirror from a full disk: both are OSErrors.
     try:
-        content = _read_url(mirror + path.name)
-    except (OSError, HTTPException, ValueError) as error:
-        return str(error) or type(error).__name__
+        content = read_url(mirror + path.name)
+    # Python 3.11 raises an OverflowError for the number of a port that is too large.
+    except (OSError, HTTPException, ValueError, OverflowError) as error:
+        return _printable(str(error)) or type(error).__name__
     # pooch checks a temporary file beside the path, then moves it there in one step.
     try:
         pooch.retrieve(
@@ -408,17 +405,7 @@ def _download_from(mirror: str, path: Path) -> str | None:
     return None
 
 
-def _read_url(url: str) -> bytes:
-    # Not by pooch, whose time limit starts anew with each byte.
-    deadline = time.monotonic() + DOWNLOAD_TIME_LIMIT
-    content = bytearray()
-    # Not urlopen: it keeps the proxies that were set when it was first called.
-    with build_opener().open(url, timeout=CONNECTION_TIMEOUT) as response:
-        # Not read: it waits for all the bytes that it is asked for.
-        while chunk := response.read1(2**16):
-            content += chunk
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"not done after {DOWNLOAD_TIME_LIMIT} seconds")
-            if len(content) > DOWNLOAD_SIZE_LIMIT:
-                raise ValueError(f"sent more than {DOWNLOAD_SIZE_LIMIT} bytes")
-    return bytes(content)
+def _printable(text: str) -> str:
+    """Return what a server said in one short line, without control characters."""
+    line = " ".join(text.split())[:300]
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)

@@ -17,6 +17,8 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
+from mirrors import DEAD
+
 # `make mutants` runs it, and it needs what only that installs.
 collect_ignore = ["mutants.py"]
 ROOT = Path(__file__).parents[1]
@@ -77,6 +79,21 @@ def mnist(data_home):
     train = fetch_mnist(subset="train", data_home=data_home)
     test = fetch_mnist(subset="test", data_home=data_home)
     return train.data, train.target, test.data, test.target
+
+
+@pytest.fixture
+def files(monkeypatch):
+    """Small files in MNIST's place, which no mirror has; no setting is in the way."""
+    from skmnist import datasets
+    from small_mnist import make_checksums, make_files
+
+    files = make_files()
+    monkeypatch.setattr(datasets, "CHECKSUMS", make_checksums(files))
+    monkeypatch.setattr(datasets, "MIRRORS", (DEAD,))
+    for name in list(os.environ):
+        if name == "SKMNIST_MIRROR" or name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
+    return files
 
 
 @pytest.fixture

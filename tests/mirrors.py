@@ -4,6 +4,9 @@ import gzip
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+# Nothing listens on the discard port.
+DEAD = "http://127.0.0.1:9/"
+
 
 class Handler(BaseHTTPRequestHandler):
     def do_GET(self):
@@ -70,11 +73,15 @@ def send_no_http(handler, content):
     handler.wfile.write(b"220 a mail server\r\n")
 
 
-def send_broken_chunks(handler, content):
+def start_chunks(handler):
     handler.protocol_version = "HTTP/1.1"
     handler.send_response(200)
     handler.send_header("Transfer-Encoding", "chunked")
     handler.end_headers()
+
+
+def send_broken_chunks(handler, content):
+    start_chunks(handler)
     handler.wfile.write(b"ff\r\nhalf a chunk")
 
 
@@ -83,14 +90,83 @@ def send_half_and_stall(handler, content):
     handler.server.is_closed.wait(10)
 
 
-def send_byte_by_byte(handler, content):
-    send(handler, content, n_bytes=0)
+def dribble(handler, content):
+    """Send a byte now and then, for five seconds."""
     for byte in content[:100]:
         handler.wfile.write(bytes([byte]))
         handler.server.is_closed.wait(0.05)
 
 
+def send_byte_by_byte(handler, content):
+    send(handler, content, n_bytes=0)
+    dribble(handler, content)
+
+
+def dribble_headers(handler, content):
+    dribble(handler, b"HTTP/1.1 200 OK\r\n" + b"Name: value\r\n" * 10)
+
+
+def dribble_continue(handler, content):
+    dribble(handler, b"HTTP/1.1 100 Continue\r\n\r\n" * 5)
+
+
+def dribble_chunk_extension(handler, content):
+    start_chunks(handler)
+    dribble(handler, b"1;" + b"x" * 100)
+
+
+def dribble_trailers(handler, content):
+    start_chunks(handler)
+    dribble(handler, b"0\r\n" + b"Name: value\r\n" * 10)
+
+
+def redirect(handler, address):
+    handler.send_response(302)
+    handler.send_header("Location", address)
+    handler.end_headers()
+
+
+def redirect_slowly(handler, content):
+    name = handler.path.rpartition("/")[2]
+    handler.server.is_closed.wait(0.1)
+    redirect(handler, f"/{len(handler.server.asked)}/{name}")
+
+
+def redirect_to_ftp(handler, content):
+    redirect(handler, "ftp://127.0.0.1:9/")
+
+
+def redirect_to_no_port(handler, content):
+    redirect(handler, f"http://127.0.0.1:{10**30}/")
+
+
+def redirect_far(handler, content):
+    redirect(handler, f"/{'x' * 20_000}")
+
+
+def send_zeros(handler):
+    for _ in range(200):
+        handler.wfile.write(bytes(1_000_000))
+
+
+def redirect_with_endless_body(handler, content):
+    redirect(handler, handler.path)
+    send_zeros(handler)
+
+
+def redirect_once_with_endless_body(handler, content):
+    if handler.path.startswith("/mnist/"):
+        redirect(handler, handler.path.replace("mnist", "there"))
+        send_zeros(handler)
+    send(handler, content)
+
+
+def send_large_headers(handler, content):
+    handler.wfile.write(b"HTTP/1.1 200 OK\r\n")
+    handler.wfile.write((b"Name: " + b"x" * 65_000 + b"\r\n") * 90 + b"\r\n")
+
+
 def send_too_much(handler, content):
     handler.send_response(200)
     handler.end_headers()
-    handler.wfile.write(bytes(10_000_000))
+    send_zeros(handler)
