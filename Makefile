@@ -14,7 +14,7 @@ MIDDLE := 1.7.2 1.8.0
 
 .DEFAULT_GOAL := help
 .PHONY: help demo data test test-oldest test-middle $(MIDDLE:%=test-%) dist \
-	test-wheel test-sdist lint docs benchmark mutants format clean
+	test-wheel test-sdist lint docs benchmark fuzz mutants format clean
 
 help:  ## Show this help
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*##/ /' | awk '{printf "%-12s %s\n", $$1, substr($$0, index($$0, $$2))}'
@@ -63,6 +63,9 @@ docs: .venv/docs  ## Build the documentation into docs/_build/html, and test it
 
 benchmark: .venv/benchmark  ## Time the package against others (20 minutes on two cores)
 	$(BIN)/python benchmarks/run.py
+
+fuzz: .venv/test  ## Load 5,000 changed files of models, and use them
+	$(BIN)/python tests/fuzz_models.py 5000
 
 mutants: .venv/mutants  ## Count the random faults that the tests catch (hours)
 	$(BIN)/python tests/mutants.py

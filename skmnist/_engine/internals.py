@@ -4,7 +4,7 @@ Beside each is what it gains, of a training step of the default network on two c
 (0.8 ms), and the fallback for versions of torch without it. A test fails if a version
 lacks one; nothing else does. `net.py` overrides two private methods of skorch's,
 `_default_callbacks` and `_zero_grad_optimizer`; scikit-learn's are in `_sklearn.py` and
-`persistence.py`.
+`persistence/`.
 """
 
 from __future__ import annotations

@@ -79,8 +79,8 @@ def is_number(value: Any, sizes: Sizes) -> bool:
 
 def is_int(value: Any, sizes: Sizes) -> bool:
     """Tell whether a value is an int that fits 64 bits."""
-    kinds = (int, np.integer)
-    return isinstance(value, kinds) and type(value) is not bool and abs(value) < 2**63
+    is_int = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    return is_int and abs(int(value)) < 2**63
 
 
 def is_scalar(value: Any, sizes: Sizes) -> bool:

@@ -134,7 +134,7 @@ FUNCTIONS = {
         ("scipy.special._ufuncs", scipy.special),
     ]
     for ufunc in vars(module).values()
-    if isinstance(ufunc, np.ufunc) and (ufunc.nin, ufunc.nout) == (1, 1)
+    if isinstance(ufunc, np.ufunc) and ufunc.nargs == 2
 }
 is_text, is_bool = is_a(str), is_a(bool, np.bool_)
 is_indices = or_none(has_axes("indices", "iu"))

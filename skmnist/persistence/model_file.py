@@ -28,10 +28,11 @@ def save_model(estimator: BaseEstimator, path: str | os.PathLike[str]) -> None:
     """Write a model to a file that is safe to load from an untrusted source.
 
     The file holds arrays and parameters, no code. It can hold
-    :class:`MNISTMLPClassifier`, :class:`ImageScaler`, scikit-learn's transformers, and
-    the `Pipeline`, `GridSearchCV` and `RandomizedSearchCV` around them, with any metric
-    of scikit-learn that `scoring` accepts by name. It needs skops:
-    `pip install 'skmnist[skops]'`.
+    :class:`MNISTMLPClassifier`, :class:`ImageScaler`, scikit-learn's scalers, encoders,
+    imputers, feature selection and linear decompositions, `LogisticRegression`, and
+    what stands around them: pipelines, unions, voting, stacking, calibration and
+    searches, with any metric of scikit-learn that `scoring` accepts by name. It needs
+    skops: `pip install 'skmnist[skops]'`.
 
     The file is written next to `path` and moved there once it is complete: if the
     process dies, `path` is the old file or the new one.
@@ -90,9 +91,13 @@ def save_model(estimator: BaseEstimator, path: str | os.PathLike[str]) -> None:
 def load_model(path: str | os.PathLike[str]) -> Any:
     """Read a model that :func:`save_model` wrote.
 
-    It is safe for files from an untrusted source: no code in them runs, and types that
-    are not trusted are rejected by name. A file made to waste memory or time may take
-    more of both than its size suggests. It needs skops: `pip install 'skmnist[skops]'`.
+    It is safe for files from an untrusted source. No code in them runs; types that are
+    not trusted are rejected by name, before anything is built; each attribute is
+    compared with what its class writes. Loading, displaying, cloning and predicting
+    take time and memory in proportion to the file and the images. Fitting does what the
+    parameters say, however long that takes.
+
+    It needs skops: `pip install 'skmnist[skops]'`.
 
     Parameters
     ----------

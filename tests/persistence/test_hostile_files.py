@@ -655,6 +655,9 @@ def test_what_a_strangers_model_does_when_it_is_used_is_harmless(
 def test_changes_by_the_grammar_take_their_share_and_end_no_process():
     fuzzer = Path(__file__).parents[1] / "fuzz_models.py"
     command = [sys.executable, fuzzer, str(N_GRAMMAR)]
-    output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    output = subprocess.run(
+        command, capture_output=True, text=True, check=True, env=environment
+    ).stdout
     assert "loaded" in output
     assert "refused" in output

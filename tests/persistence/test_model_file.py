@@ -12,13 +12,20 @@ import joblib
 import numpy as np
 import pytest
 import torch
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import make_column_transformer
 from sklearn.decomposition import PCA
+from sklearn.ensemble import StackingClassifier, VotingClassifier
 from sklearn.exceptions import InconsistentVersionWarning
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.feature_selection import SelectKBest, VarianceThreshold
 from sklearn.impute import SimpleImputer
 from sklearn.metrics import f1_score, make_scorer
-from sklearn.model_selection import GridSearchCV, StratifiedKFold
+from sklearn.model_selection import (
+    GridSearchCV,
+    HalvingGridSearchCV,
+    StratifiedKFold,
+)
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, StandardScaler
 from skorch.callbacks import LRScheduler
@@ -115,6 +122,15 @@ PIPELINES = {
             (MinMaxScaler(), [3, 4, 5]), (FunctionTransformer(np.log1p), slice(9, 30))
         ),
         small(),
+    ),
+    "vote": VotingClassifier(
+        [("a", small()), ("b", small(dropout=0.0))], voting="soft"
+    ),
+    "stack": StackingClassifier([("a", small()), ("b", small(dropout=0.0))], cv=2),
+    "sigmoid": CalibratedClassifierCV(small(), cv=2),
+    "isotonic": CalibratedClassifierCV(small(), cv=2, method="isotonic"),
+    "halving": HalvingGridSearchCV(
+        small(), {"dropout": [0.0, 0.5]}, cv=2, min_resources=200, random_state=0
     ),
     "search": GridSearchCV(
         make_pipeline(ImageScaler(1), small()),
