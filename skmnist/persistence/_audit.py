@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -108,10 +109,26 @@ def _count_copies(value):
     """Count how many copies of the images the steps of a model may put side by side."""
     if type(value) is not Saved:
         return 1
-    steps = [
-        [_count_copies(step[1]) for step in value.attributes.get(name) or ()]
-        for name in ("steps", "transformer_list", "transformers", "transformers_")
+    parts = value.attributes
+    in_turn, beside, by_columns = (
+        [_count_copies(step[1]) for step in parts.get(name) or ()]
+        for name in ("steps", "transformer_list", "transformers_")
+    )
+    shares = [
+        _share(step[2], parts.get("n_features_in_", 1))
+        for step in parts.get("transformers_") or ()
     ]
-    best = _count_copies(value.attributes.get("best_estimator_"))
-    own = 2 if value.cls is StackingClassifier else 1
-    return max(int(np.prod(steps[0], dtype=float)), *map(sum, steps[1:]), best, own)
+    return max(
+        math.prod(in_turn),
+        sum(beside),
+        sum(copies * share for copies, share in zip(by_columns, shares, strict=True)),
+        _count_copies(parts.get("best_estimator_")),
+        2 if value.cls is StackingClassifier else 1,
+    )
+
+
+def _share(columns, n_features):
+    """Return how much of the images some columns are; all where that is unclear."""
+    if isinstance(columns, (list, np.ndarray)):
+        return len(columns) / n_features
+    return 1 / n_features if isinstance(columns, (int, str)) else 1

@@ -15,9 +15,10 @@ import numpy as np
 import pytest
 import torch
 from sklearn.base import clone
+from sklearn.compose import make_column_transformer
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import FeatureUnion, make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
 pytest.importorskip("skops")
 
@@ -616,6 +617,13 @@ def test_an_encoder_with_other_outputs_than_categories_is_refused(
 def test_steps_that_copy_the_images_again_and_again_are_refused(tmp_path, refused):
     doubled = FeatureUnion([("a", "passthrough"), ("b", "passthrough")])
     model = make_pipeline(*[doubled] * 30)
+    with pytest.raises(ValueError, match="more than 16 copies of the images"):
+        save_model(model, tmp_path / "model.skmnist")
+
+
+def test_columns_that_are_taken_again_and_again_are_refused(digits, tmp_path):
+    columns = [(FunctionTransformer(), slice(0, 64)) for _ in range(17)]
+    model = make_column_transformer(*columns).fit(digits[0])
     with pytest.raises(ValueError, match="more than 16 copies of the images"):
         save_model(model, tmp_path / "model.skmnist")
 

@@ -138,6 +138,17 @@ PIPELINES = {
         cv=2,
     ),
 }
+
+
+def test_many_transformers_of_few_columns_each_are_saved(digits, tmp_path):
+    scalers = [(StandardScaler(), [column]) for column in range(64)]
+    model = make_column_transformer(*scalers).fit(digits[0])
+    loaded = reloaded(model, tmp_path)
+    np.testing.assert_array_equal(
+        loaded.transform(digits[0]), model.transform(digits[0])
+    )
+
+
 SCORINGS = {
     "name": "f1_macro",
     "names": ["accuracy", "neg_log_loss", "roc_auc_ovr"],
