@@ -95,6 +95,13 @@ def test_raw_images_are_warned_of_once(digits):
         classifier.partial_fit(raw, y).fit(raw, y, X_val=raw, y_val=y).predict(raw)
 
 
+@pytest.mark.parametrize("largest", [128, 255])
+def test_images_in_the_range_of_raw_ones_are_warned_of(digits, largest):
+    X, y = digits
+    with pytest.warns(UserWarning, match="Put an ImageScaler"):
+        small(max_epochs=1).fit((X * largest).astype(np.float32), y)
+
+
 @pytest.mark.parametrize("scale", [(-1, 255), (0, 127), (0, 256)])
 def test_images_of_another_range_are_not_warned_of(digits, scale):
     low, high = scale

@@ -156,18 +156,19 @@ class Dropout(nn.Module):
         n_masks = max(1, OUTPUTS_AHEAD // X.numel())
         shape = (n_masks, *X.shape)
         scale = 2**self.n_bits / self.n_kept
-        if X.device.type == "cpu":
-            kept = self._draw_bits(math.prod(shape)).reshape(shape) < self.n_kept
-            # NumPy: torch takes twice as long to make floats of booleans.
-            dtype = np.float64 if X.dtype == torch.float64 else np.float32
-            masks = torch.from_numpy(np.multiply(kept, scale, dtype=dtype))
-        else:
-            generator = torch.Generator(X.device)
-            generator.manual_seed(int(self.rng.integers(2**63)))
-            bits = torch.empty(shape, dtype=torch.int32, device=X.device)
-            bits.random_(2**self.n_bits, generator=generator)
-            masks = (bits < self.n_kept).to(X.dtype).mul_(scale)
-        return list(masks)
+        if X.device.type != "cpu":
+            return list(self._draw_on_device(X, shape, scale))
+        kept = self._draw_bits(math.prod(shape)).reshape(shape) < self.n_kept
+        # NumPy: torch takes twice as long to make floats of booleans.
+        dtype = np.float64 if X.dtype == torch.float64 else np.float32
+        return list(torch.from_numpy(np.multiply(kept, scale, dtype=dtype)))
+
+    def _draw_on_device(self, X, shape, scale):
+        generator = torch.Generator(X.device)
+        generator.manual_seed(int(self.rng.integers(2**63)))
+        bits = torch.empty(shape, dtype=torch.int32, device=X.device)
+        bits.random_(2**self.n_bits, generator=generator)
+        return (bits < self.n_kept).to(X.dtype).mul_(scale)
 
     def _draw_bits(self, n):
         raw = self.rng.bit_generator.random_raw(math.ceil(n * self.n_bits / 64))

@@ -214,6 +214,7 @@ class Bar:
 
     def __init__(self, **kwargs):
         type(self).n_open += 1
+        assert not kwargs["leave"]  # the last line is the log's
 
     def set_postfix(self, **kwargs): ...
 

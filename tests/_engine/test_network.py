@@ -25,6 +25,34 @@ def test_layers_have_the_names_that_the_summary_reads():
     ]
 
 
+def test_without_dropout_there_is_no_layer_for_it():
+    module = MLP(4, (3,), 2, "relu", dropout=0.0)
+
+    names = [name for name, _ in module.named_children()]
+    assert names == ["hidden_1", "activation_1", "output"]
+
+
+@pytest.mark.parametrize("p", [0.5, 0.25, 1 / 3])
+def test_the_masks_of_a_device_keep_the_fraction_asked_for(p):
+    X = torch.empty(0, dtype=torch.float64)
+
+    masks = make_dropout(p)._draw_on_device(X, (100, 1000), 1 / (1 - p))
+
+    assert set(masks.unique().tolist()) == {0.0, 1 / (1 - p)}
+    assert masks.count_nonzero() / masks.numel() == pytest.approx(1 - p, abs=0.01)
+
+
+def test_the_masks_of_a_device_are_new_each_time_and_follow_the_seed():
+    def draw(dropout):
+        return tuple(dropout._draw_on_device(torch.empty(0), (64,), 2.0).tolist())
+
+    dropout = make_dropout(0.5)
+    masks = [draw(dropout) for _ in range(200)]
+
+    assert len(set(masks)) == 200
+    assert draw(make_dropout(0.5)) == masks[0]
+
+
 def test_no_hidden_layer_is_a_linear_model():
     module = MLP(4, (), 3, "relu", dropout=0.5)
     X = torch.rand(5, 4)
