@@ -660,6 +660,7 @@ def test_what_a_strangers_model_does_when_it_is_used_is_harmless(
     assert sorted(tmp_path.iterdir()) == before
 
 
+@pytest.mark.usefixtures("peak_memory")  # which skips where it cannot be measured
 def test_changes_by_the_grammar_take_their_share_and_end_no_process():
     fuzzer = Path(__file__).parents[1] / "fuzz_models.py"
     command = [sys.executable, fuzzer, str(N_GRAMMAR)]
