@@ -614,6 +614,29 @@ def test_an_encoder_with_other_outputs_than_categories_is_refused(
     refused(edited(path, tmp_path, change), "do not fit together")
 
 
+HOSTILE_MAPPINGS = {
+    "outside": [0, 1, 9],
+    "negative": [0, 1, -1],
+    "shorter": [0, 1],
+    "empty": [],
+}
+
+
+@pytest.mark.parametrize("mapping", HOSTILE_MAPPINGS.values(), ids=HOSTILE_MAPPINGS)
+def test_an_encoder_that_maps_categories_elsewhere_is_refused(
+    tmp_path, refused, mapping
+):
+    path = tmp_path / "model.skmnist"
+    X = np.array([[0]] * 5 + [[1]] * 5 + [[2]])
+    save_model(OneHotEncoder(min_frequency=2).fit(X), path)
+
+    def change(schema, members):
+        node = attributes_of(schema)["_default_to_infrequent_mappings"]["content"][0]
+        members[node["file"]] = npy(np.array(mapping, dtype=np.int64))
+
+    refused(edited(path, tmp_path, change), "do not fit together")
+
+
 def test_steps_that_copy_the_images_again_and_again_are_refused(tmp_path, refused):
     doubled = FeatureUnion([("a", "passthrough"), ("b", "passthrough")])
     model = make_pipeline(*[doubled] * 30)

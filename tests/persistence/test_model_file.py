@@ -27,7 +27,15 @@ from sklearn.model_selection import (
     StratifiedKFold,
 )
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, StandardScaler
+from sklearn.preprocessing import (
+    FunctionTransformer,
+    KBinsDiscretizer,
+    MinMaxScaler,
+    OneHotEncoder,
+    OrdinalEncoder,
+    StandardScaler,
+    TargetEncoder,
+)
 from skorch.callbacks import LRScheduler
 
 pytest.importorskip("skops")
@@ -138,6 +146,28 @@ PIPELINES = {
         cv=2,
     ),
 }
+
+
+ENCODERS = {
+    "one hot": OneHotEncoder(),
+    "all but the first": OneHotEncoder(drop="first"),
+    "infrequent": OneHotEncoder(min_frequency=100),
+    "infrequent dropped": OneHotEncoder(max_categories=3, drop="first"),
+    "ordinal": OrdinalEncoder(min_frequency=100),
+    "target": TargetEncoder(random_state=0),
+    "bins": KBinsDiscretizer(3, encode="onehot"),
+}
+
+
+@pytest.mark.parametrize("encoder", ENCODERS.values(), ids=ENCODERS)
+def test_a_loaded_encoder_encodes_to_the_bit(digits, tmp_path, encoder):
+    X, y = (digits[0][:, 18:22] * 8).astype(int), digits[1]
+    loaded = reloaded(encoder.fit(X, y), tmp_path)
+    expected, encoded = (
+        result.toarray() if hasattr(result, "toarray") else result
+        for result in (encoder.transform(X), loaded.transform(X))
+    )
+    np.testing.assert_array_equal(encoded, expected)
 
 
 def test_many_transformers_of_few_columns_each_are_saved(digits, tmp_path):
