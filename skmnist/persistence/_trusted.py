@@ -147,7 +147,8 @@ labels = has_labels("classes")
 
 # Of each estimator, beside its parameters.
 OF_ALL: dict[str, Rule] = {
-    "n_features_in_": is_int,
+    # The HTML display names each, whether or not there is an array of them.
+    "n_features_in_": lambda value, sizes: is_int(value, {}) and 0 < value <= 100_000,
     "feature_names_in_": has_labels("features"),
     "n_jobs": is_number_of_jobs,
     "_sklearn_version": is_version,
