@@ -8,7 +8,6 @@ where a file takes more than its share or ends the process.
 
 import copy
 import functools
-import io
 import json
 import os
 import resource
@@ -17,7 +16,6 @@ import sys
 import tempfile
 import time
 import warnings
-import zipfile
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -25,8 +23,8 @@ from pathlib import Path
 import joblib
 import numpy as np
 
+import forgery
 from conftest import CLEAR_REFS, read_peak_memory
-from forgery import seal
 
 MAX_SECONDS = 2
 MAX_MEGABYTES = 200
@@ -76,7 +74,7 @@ def work(folder, start, stop):
     path = Path(folder).parent / f"fuzz-{os.getpid()}.skmnist"
     X = np.random.default_rng(0).random((N_ROWS, N_PIXELS))
     for members in corpus:  # what is imported at first use counts for no file
-        path.write_bytes(sealed(*members))
+        write_file(path, *members)
         use(path, X)
     size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (size + BACKSTOP, size + BACKSTOP))
@@ -84,11 +82,10 @@ def work(folder, start, stop):
     slowest, largest = (0.0, start), (0.0, start)
     for number in range(start, stop):
         print(number, flush=True)
-        content = changed(corpus, np.random.default_rng(number))
-        if len(content) > MAX_FILE_SIZE:
+        write_file(path, *changed(corpus, np.random.default_rng(number)))
+        if path.stat().st_size > MAX_FILE_SIZE:
             outcomes["too large to count"] += 1
             continue
-        path.write_bytes(content)
         CLEAR_REFS.write_text("5")  # resets the peak
         before, begin = read_peak_memory(), time.perf_counter()
         with joblib.parallel_config(backend="sequential"):  # n_jobs starts processes
@@ -224,23 +221,16 @@ def make_models():
 
 
 def read_members(path):
-    with zipfile.ZipFile(path) as archive:
-        members = {name: archive.read(name) for name in archive.namelist()}
-    return json.loads(members.pop("schema.json")), members
+    members = forgery.members_of(path)
+    return json.loads(members.pop(forgery.SCHEMA)), members
 
 
-def sealed(schema, members):
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for name, member in members.items():
-            archive.writestr(name, member)
-        archive.writestr("schema.json", json.dumps(schema))
-        archive.comment = b"0" * 64
-    return seal(buffer.getvalue())
+def write_file(path, schema, members):
+    forgery.forge(path, [*members.items(), (forgery.SCHEMA, json.dumps(schema))])
 
 
 def changed(corpus, rng):
-    """Return a file with a few nodes changed, whose arrays are all there, once."""
+    """Return a schema with a few nodes changed, and its arrays, each there once."""
     schema, members = copy.deepcopy(choose(corpus, rng))
     others = choose(corpus, rng)
     for _ in range(rng.integers(1, 4)):
@@ -250,15 +240,15 @@ def changed(corpus, rng):
         change = choose(CHANGES, rng)
         new = change(container[key], donor[donor_key], rng)
         container[key] = copy.deepcopy(new)
-    arrays, kept = {**others[1]}, {}
+    kept = {}
     for number, node in enumerate(find_arrays(schema)):
         if isinstance(node.get("array"), list):
             content = made_array(*node.pop("array"))
         else:
-            content = members.get(node["file"], arrays.get(node["file"], b""))
+            content = members.get(node["file"], others[1].get(node["file"], b""))
         node["file"] = f"{number}.npy"
         kept[node["file"]] = content
-    return sealed(schema, kept)
+    return schema, kept
 
 
 def find_places(node):
@@ -286,15 +276,6 @@ def choose(items, rng):
     return items[rng.integers(len(items))]
 
 
-def node_of(loader, name, **content):
-    module, _, cls = name.rpartition(".")
-    return {"__class__": cls, "__module__": module, "__loader__": loader, **content}
-
-
-def scalar(text):
-    return node_of("JsonNode", "builtins.str", content=text, is_json=True)
-
-
 def by_another(node, donor, rng):
     return donor
 
@@ -303,7 +284,8 @@ def by_scalar(node, donor, rng):
     texts = ["null", "true", "NaN", "-1", "0", "7", "1e308", "9" * 30, "9" * 4000]
     texts += ['"' + "x" * n + '"' for n in (0, 1, 900, 100_000)]
     texts += ['"predict"', '"fit"', '"drop"', '"onehot"', '"hpu"', "[1, 2]", "{}"]
-    return scalar(choose(texts, rng))
+    content = {"content": str(choose(texts, rng)), "is_json": True}
+    return forgery.node("JsonNode", "builtins.str", **content)
 
 
 def by_array(node, donor, rng):
@@ -315,15 +297,15 @@ def by_array(node, donor, rng):
     if np.prod(shape) * np.dtype(dtype).itemsize > MAX_ARRAY_SIZE:
         dtype = "i1"
     array = [shape, dtype, int(choose(values, rng))]
-    return node_of("NdArrayNode", "numpy.ndarray", type="numpy", file="", array=array)
+    return forgery.node(
+        "NdArrayNode", "numpy.ndarray", type="numpy", file="", array=array
+    )
 
 
 def made_array(shape, dtype, value):
-    buffer = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        np.save(buffer, np.full(shape, value).astype(dtype))
-    return buffer.getvalue()
+        return forgery.npy(np.full(shape, value).astype(dtype))
 
 
 def by_more(node, donor, rng):
@@ -372,7 +354,7 @@ def by_attribute(node, donor, rng):
         "content": {**node["content"], str(choose(names, rng)): donor},
         "key_types": {
             **types,
-            "content": [*types["content"], node_of("TypeNode", "builtins.str")],
+            "content": [*types["content"], forgery.node("TypeNode", "builtins.str")],
         },
     }
 
@@ -394,7 +376,7 @@ def by_loader(node, donor, rng):
 
 def by_nesting(node, donor, rng):
     for _ in range(choose([1, 5, 50], rng)):
-        node = node_of("ListNode", "builtins.list", content=[node])
+        node = forgery.node("ListNode", "builtins.list", content=[node])
     return node
 
 

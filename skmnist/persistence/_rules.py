@@ -28,7 +28,7 @@ SPLITTERS = (
     ShuffleSplit,
     StratifiedKFold,
     StratifiedShuffleSplit,
-    pkgutil.resolve_name(VALID_SPLIT.replace(".ValidSplit", ":ValidSplit")),
+    pkgutil.resolve_name(VALID_SPLIT),
 )
 
 # What is longer is refused: a few bytes for each could cost much more.
@@ -274,12 +274,11 @@ def has_outputs_of_categories(attributes: dict[str, Any]) -> bool:
     """
     categories = attributes.get("categories_", [])
     missing = [None] * len(categories)
+    dropped = attributes.get("_drop_idx_after_grouping")
     columns = (
         attributes.get("_default_to_infrequent_mappings", missing),
         attributes.get("_infrequent_indices", missing),
-        missing
-        if (n := attributes.get("_drop_idx_after_grouping")) is None
-        else list(n),
+        missing if dropped is None else list(dropped),
     )
     if any(len(column) != len(categories) for column in columns):
         return False
@@ -289,7 +288,7 @@ def has_outputs_of_categories(attributes: dict[str, Any]) -> bool:
         if (mapping is None) != (infrequent is None):
             return False
         if mapping is not None:
-            if len(mapping) != n or not (_are_within(n, mapping, infrequent)):
+            if len(mapping) != n or not _are_within(n, mapping, infrequent):
                 return False
             n = int(mapping.max()) + 1
         if index is not None and index not in range(n):

@@ -127,7 +127,7 @@ class _Reader:
         if kind not in self.readers:
             raise _untrusted(node)
         read, keys = self.readers[kind]
-        if node.get("type") == "json":
+        if kind == "NdArrayNode" and node.get("type") == "json":
             read, keys = self._read_objects, {"type", "content", "shape"}
         if node.keys() - CLASS_KEYS != keys:
             raise _malformed(node)
