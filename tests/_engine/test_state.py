@@ -185,6 +185,17 @@ def test_training_goes_on_after_a_kill_as_if_nothing_had_been(tmp_path):
     assert resumed.stdout == uninterrupted.stdout != ""
 
 
+def test_epochs_that_a_warm_start_loads_count_once(digits, tmp_path):
+    checkpoint = skorch.callbacks.Checkpoint(monitor=None, dirname=tmp_path)
+    small(max_epochs=3, callbacks=[checkpoint]).fit(*digits)
+    model = small(max_epochs=1, warm_start=True).fit(*digits)
+    load = skorch.callbacks.LoadInitState(checkpoint)
+
+    model.set_params(max_epochs=6, callbacks=[load]).fit(*digits)
+
+    assert model.n_iter_ == 1 + 6
+
+
 def test_the_last_epoch_alone_holds_the_random_state(digits):
     model = small(max_epochs=3).fit(*digits)
 
