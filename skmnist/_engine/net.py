@@ -23,6 +23,7 @@ from skmnist._engine.network import MLP
 from skmnist._engine.optimizer import (
     change_settings,
     explained_refusal,
+    forget_faint_momentum,
     resolve_optimizer,
 )
 from skmnist._engine.products import TILE
@@ -92,7 +93,6 @@ def build_net(
         device=str(device),
         dataset=ImageDataset,
         train_split=None,  # the classifier splits
-        verbose=0,
         rng=rng,
     )
     with explained_refusal(parameters):
@@ -397,7 +397,9 @@ class MLPNet(NeuralNetClassifier):
         )
         self._steps_by_hand = self._is_as_built()
         tally = Tally()
-        for batch, weight in iterator.weighted():
+        for number, (batch, weight) in enumerate(iterator.weighted()):
+            if training and number % 100 == 0:
+                forget_faint_momentum(self.optimizer_)
             if are_batches_seen:
                 self.notify("on_batch_begin", batch=batch, training=training)
                 self._steps_by_hand = self._is_as_built()

@@ -215,7 +215,8 @@ def test_warm_start_keeps_the_rate_that_a_schedule_has_reached(digits):
     schedule = skorch.callbacks.LRScheduler("ExponentialLR", gamma=0.5)
     model = small(warm_start=True, callbacks=[schedule], max_epochs=3).fit(*digits)
 
-    model.set_params(callbacks=None).fit(*digits)
+    same_rate = float("0.001")  # an object of its own
+    model.set_params(callbacks=None, learning_rate=same_rate).fit(*digits)
 
     (group,) = model.net_.optimizer_.param_groups
     assert group["lr"] == pytest.approx(1e-3 / 2**3)
@@ -265,3 +266,25 @@ def test_warm_start_scales_a_schedule_by_the_new_learning_rate(digits):
 
     rates = [m.net_.optimizer_.param_groups[0]["lr"] for m in (classifier, goes_on)]
     assert rates[0] == pytest.approx(100 * rates[1])
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "settings", "name"),
+    [("adam", None, "exp_avg"), ("sgd", {"momentum": 0.9}, "momentum_buffer")],
+)
+def test_momentum_without_gradient_does_not_become_subnormal(
+    digits, optimizer, settings, name
+):
+    X, y = digits[0][:50].copy(), digits[1][:50]
+    X[:, 0] = 1
+    model = small(
+        optimizer=optimizer, optimizer_params=settings, batch_size=5, warm_start=True
+    ).fit(X, y)
+    X[:, 0] = 0
+
+    model.set_params(max_epochs=150).fit(X, y)
+
+    weight = model.net_.module_.hidden_1.weight
+    momentum = model.net_.optimizer_.state[weight][name]
+    assert (momentum[:, 0] == 0).all()
+    assert (momentum[:, 10] != 0).any()
