@@ -133,6 +133,17 @@ def has_labels(axis: str) -> Rule:
     return lambda value, sizes: has_axis(value, sizes) and _has_scalars(value)
 
 
+def are_categories(value: Any, sizes: Sizes) -> bool:
+    """Tell whether a value is an array of categories, in order if they are numbers.
+
+    An encoder searches numbers by bisection, which would lead it behind others.
+    """
+    return has_labels("categories")(value, {}) and (
+        value.dtype.kind in "SUO"
+        or np.array_equal(np.sort(value), value, equal_nan=True)
+    )
+
+
 def is_short_array(value: Any, sizes: Sizes) -> bool:
     """Tell whether a value is a short array of scalars."""
     return has_labels("items")(value, {})

@@ -82,6 +82,7 @@ from skmnist.persistence._rules import (
     SPLITTERS,
     Rule,
     are_candidates,
+    are_categories,
     are_results,
     are_steps,
     either,
@@ -158,7 +159,7 @@ OF_ALL: dict[str, Rule] = {
 _SELECTION = {"scores_": features, "pvalues_": features}
 _CATEGORIES = {
     "categories": either(is_text, is_list_of(is_setting)),
-    "categories_": is_list_of(has_labels("categories")),
+    "categories_": is_list_of(are_categories),
     "_infrequent_enabled": is_bool,
     "_infrequent_indices": is_list_of(is_indices),
     "_default_to_infrequent_mappings": is_list_of(is_indices),

@@ -637,6 +637,18 @@ def test_an_encoder_that_maps_categories_elsewhere_is_refused(
     refused(edited(path, tmp_path, change), "do not fit together")
 
 
+@pytest.mark.parametrize("categories", [[3.0, 1.0, 2.0], [np.nan, 1.0, 2.0]])
+def test_categories_that_are_not_in_order_are_refused(tmp_path, refused, categories):
+    path = tmp_path / "model.skmnist"
+    save_model(OneHotEncoder().fit([[1.0], [2.0], [3.0]]), path)
+
+    def change(schema, members):
+        node = attributes_of(schema)["categories_"]["content"][0]
+        members[node["file"]] = npy(np.array(categories))
+
+    refused(edited(path, tmp_path, change), r"OneHotEncoder\.categories_")
+
+
 def test_steps_that_copy_the_images_again_and_again_are_refused(tmp_path, refused):
     doubled = FeatureUnion([("a", "passthrough"), ("b", "passthrough")])
     model = make_pipeline(*[doubled] * 30)
