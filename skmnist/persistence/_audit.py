@@ -107,23 +107,27 @@ def _check_attributes(saved):
 
 def _count_copies(value):
     """Count how many copies of the images the steps of a model may put side by side."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, (list, tuple)):
+        return max(map(_count_copies, value), default=1)
     if type(value) is not Saved:
         return 1
-    parts = value.attributes
-    in_turn, beside, by_columns = (
-        [_count_copies(step[1]) for step in parts.get(name) or ()]
+    parts = dict(value.attributes)
+    steps, union, columns = (
+        parts.pop(name, None) or ()
         for name in ("steps", "transformer_list", "transformers_")
     )
-    shares = [
-        _share(step[2], parts.get("n_features_in_", 1))
-        for step in parts.get("transformers_") or ()
-    ]
+    shares = [_share(step[2], parts.get("n_features_in_", 1)) for step in columns]
     return max(
-        math.prod(in_turn),
-        sum(beside),
-        sum(copies * share for copies, share in zip(by_columns, shares, strict=True)),
-        _count_copies(parts.get("best_estimator_")),
+        math.prod(_count_copies(step[1]) for step in steps),
+        sum(_count_copies(step[1]) for step in union),
+        sum(
+            _count_copies(step[1]) * share
+            for step, share in zip(columns, shares, strict=True)
+        ),
         2 if value.cls is StackingClassifier else 1,
+        *map(_count_copies, parts.values()),
     )
 
 

@@ -16,6 +16,7 @@ import pytest
 import torch
 from sklearn.base import clone
 from sklearn.compose import make_column_transformer
+from sklearn.ensemble import VotingClassifier
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
@@ -654,6 +655,13 @@ def test_steps_that_copy_the_images_again_and_again_are_refused(tmp_path, refuse
     model = make_pipeline(*[doubled] * 30)
     with pytest.raises(ValueError, match="more than 16 copies of the images"):
         save_model(model, tmp_path / "model.skmnist")
+
+
+def test_copies_within_a_vote_are_counted(tmp_path):
+    doubled = FeatureUnion([("a", "passthrough"), ("b", "passthrough")])
+    vote = VotingClassifier([("a", make_pipeline(*[doubled] * 8, small()))])
+    with pytest.raises(ValueError, match="more than 16 copies of the images"):
+        save_model(vote, tmp_path / "model.skmnist")
 
 
 def test_columns_that_are_taken_again_and_again_are_refused(digits, tmp_path):
