@@ -47,6 +47,26 @@ def with_parameter(saved, tmp_path, node, name="verbose"):
     return edited(saved, tmp_path, change)
 
 
+def with_attributes(saved, tmp_path, **values):
+    """Write a copy of an estimator's file with other attributes; ... leaves one out."""
+
+    def change(schema, members):
+        content = schema["content"]
+        for name, value in values.items():
+            members.pop(content["content"].pop(name, {}).get("file"), None)
+            if isinstance(value, np.ndarray):
+                file = f"new-{name}.npy"
+                members[file] = npy(value)
+                array = node("NdArrayNode", "numpy.ndarray", type="numpy", file=file)
+                content["content"][name] = array
+            elif value is not ...:
+                content["content"][name] = json_node(value)
+        names = [node("TypeNode", "builtins.str") for _ in content["content"]]
+        content["key_types"]["content"] = names
+
+    return edited(saved, tmp_path, change)
+
+
 def json_node(value):
     return node("JsonNode", "builtins.str", content=json.dumps(value), is_json=True)
 

@@ -10,20 +10,29 @@ from sklearn.base import BaseEstimator
 from sklearn.ensemble import StackingClassifier
 
 from skmnist.persistence._rules import (
+    MAX_ITEMS,
     Saved,
     are_candidates,
     are_steps,
     either,
     is_estimator,
+    is_int,
     is_setting,
     is_setting_or_estimator,
 )
-from skmnist.persistence._trusted import OF_ALL, RULES, WHOLE
+from skmnist.persistence._transformers import PARAMETERS, WHOLE
+from skmnist.persistence._trusted import OF_ALL, RULES
 
 # Beyond these a file is refused. Each step is displayed, and each may copy the images.
 MAX_ESTIMATORS = 2000
 MAX_DEPTH = 12
 MAX_COPIES = 16
+# Columns that are not the images' own, and their copies.
+MAX_OUTPUTS = MAX_COPIES * MAX_ITEMS
+# Components by pixels, each time that a transformer goes over them: a second for 50
+# images. The sum is where an iteration over few of them takes as long as over more.
+MAX_WORK = 15_000_000
+MIN_WORK = 400
 
 
 def check_model(model: Any) -> None:
@@ -41,15 +50,23 @@ def check_model(model: Any) -> None:
     """
     if not is_estimator(model, {}):
         raise ValueError("it contains no estimator.")
+    n_outputs, work = 0, 0
     for number, (saved, depth) in enumerate(_find_saved(model), start=1):
         if number > MAX_ESTIMATORS or depth > MAX_DEPTH:
             raise ValueError(
                 f"it has more than {MAX_ESTIMATORS} estimators, or more than "
                 f"{MAX_DEPTH} within each other."
             )
-        _check_attributes(saved)
-    if _count_copies(model) > MAX_COPIES:
+        sizes = _check_attributes(saved)
+        n_outputs += sizes.get("outputs", 0) + sizes.get("bases", 0)
+        work += _count_work(sizes)
+    n_copies = _count_copies(model)
+    if n_copies > MAX_COPIES:
         raise ValueError(f"its steps make more than {MAX_COPIES} copies of the images.")
+    if n_copies * n_outputs > MAX_OUTPUTS:
+        raise ValueError(f"its steps make more than {MAX_OUTPUTS} columns.")
+    if work > MAX_WORK:
+        raise ValueError("its steps iterate too often over their components.")
 
 
 def is_allowed(value: Any) -> bool:
@@ -80,10 +97,11 @@ def _find_saved(value):
 def _check_attributes(saved):
     rules = RULES[saved.cls]
     if issubclass(saved.cls, BaseEstimator):
-        parameters = dict.fromkeys(saved.cls._get_param_names(), is_setting)
+        rule = PARAMETERS.get(saved.cls, is_setting)
+        parameters = dict.fromkeys(saved.cls._get_param_names(), rule)
         rules = parameters | OF_ALL | rules
     n_features = saved.attributes.get("n_features_in_")
-    sizes = {"features": n_features} if type(n_features) is int else {}
+    sizes = {"features": int(n_features)} if is_int(n_features, {}) else {}
     for name, value in saved.attributes.items():
         if name not in rules or hasattr(saved.cls, name):
             raise ValueError(
@@ -98,11 +116,18 @@ def _check_attributes(saved):
     check = WHOLE.get(saved.cls)
     # With more components than features, products of them would outgrow the file.
     if sizes.get("components", 0) > sizes.get("features", 0) or (
-        check is not None and not check(saved.attributes)
+        check is not None and not check(saved.attributes, sizes)
     ):
         raise ValueError(
             f"it contains attributes of {saved.cls.__name__} that do not fit together."
         )
+    return sizes
+
+
+def _count_work(sizes):
+    n_components = sizes.get("components", 0)
+    size = n_components * sizes.get("features", 0) + MIN_WORK
+    return sizes.get("passes", 0) * size if n_components else 0
 
 
 def _count_copies(value):
@@ -126,6 +151,7 @@ def _count_copies(value):
             _count_copies(step[1]) * share
             for step, share in zip(columns, shares, strict=True)
         ),
+        2 * parts.get("sample_steps", 1) - 1,
         2 if value.cls is StackingClassifier else 1,
         *map(_count_copies, parts.values()),
     )

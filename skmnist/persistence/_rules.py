@@ -20,6 +20,7 @@ from sklearn.model_selection import (
     StratifiedKFold,
     StratifiedShuffleSplit,
 )
+from sklearn.preprocessing import PolynomialFeatures
 
 from skmnist._parameters import VALID_SPLIT
 
@@ -35,8 +36,12 @@ SPLITTERS = (
 MAX_ITEMS = 10_000
 MAX_STEPS = 100
 MAX_JOBS = 64
+MAX_THREADS = 256
+# Of polynomials: a sparse one of a higher degree is made column by column.
+MAX_DEGREE = 3
+MAX_NAME = 100
 # Axes that a user's data also have, or that no result has.
-UNBOUNDED = ("features", "thresholds")
+UNBOUNDED = ("features", "thresholds", "samples")
 # Columns of a history: it becomes a table of all epochs by all names.
 MAX_COLUMNS = 200
 
@@ -87,6 +92,54 @@ def is_scalar(value: Any, sizes: Sizes) -> bool:
     """Tell whether a value is a number, a boolean, a text or None."""
     kinds = (bool, int, float, str, bytes, np.number, np.bool_)
     return value is None or isinstance(value, kinds)
+
+
+def is_amount(value: Any, sizes: Sizes) -> bool:
+    """Tell whether a value is a name, or a number for which fit may allocate."""
+    return value is None or (
+        type(value) is str or (is_number(value, sizes) and value <= MAX_ITEMS)
+    )
+
+
+def is_degree(value: Any, sizes: Sizes) -> bool:
+    """Tell whether a value is a degree of polynomials."""
+    return type(value) is int and 0 <= value <= MAX_DEGREE
+
+
+def is_size_of(axis: str) -> Rule:
+    """Return a rule for ints that are the size of an axis."""
+    return lambda value, sizes: (
+        is_int(value, sizes)
+        and 0 <= value <= MAX_ITEMS
+        and sizes.setdefault(axis, int(value)) == value
+    )
+
+
+def is_number_of_iterations(value: Any, sizes: Sizes) -> bool:
+    """Tell whether a value may be how often `transform` goes over its components."""
+    if not is_int(value, sizes) or not 0 <= value <= MAX_ITEMS:
+        return False
+    sizes["passes"] = max(sizes.get("passes", 0), int(value))
+    return True
+
+
+def is_number_of_threads(value: Any, sizes: Sizes) -> bool:
+    """Tell whether a value is as many threads as a machine may have."""
+    return type(value) is int and 1 <= value <= MAX_THREADS
+
+
+def is_name_of_importances(value: Any, sizes: Sizes) -> bool:
+    """Tell whether a value names coefficients of an estimator or of its parts."""
+    return type(value) is str and (
+        re.fullmatch(r"auto|([a-z]\w*\.)*[a-z]\w*_", value) is not None
+    )
+
+
+def has_short_names(value: Any, sizes: Sizes) -> bool:
+    """Tell whether a value is an array of names that may be joined to longer ones."""
+    return has_labels("features")(value, sizes) and (
+        max(map(len, map(str, value)), default=0) <= MAX_NAME
+    )
 
 
 def is_version(value: Any, sizes: Sizes) -> bool:
@@ -202,6 +255,12 @@ def is_setting(value: Any, sizes: Sizes) -> bool:
     )
 
 
+is_text, is_bool = is_a(str), is_a(bool, np.bool_)
+is_indices = or_none(has_axes("indices", "iu"))
+features = or_none(has_axes("features"))
+labels = has_labels("classes")
+
+
 # Estimators and their parts.
 
 
@@ -210,6 +269,7 @@ def is_estimator(value: Any, sizes: Sizes) -> bool:
     return type(value) is Saved and issubclass(value.cls, BaseEstimator)
 
 
+are_estimators = is_list_of(is_estimator)
 is_setting_or_estimator = either(is_estimator, is_setting)
 is_transformer = either(is_estimator, is_none, is_one_of("drop", "passthrough"))
 is_method = is_one_of("predict", "predict_proba", "decision_function", "default")
@@ -278,7 +338,10 @@ def _is_history(value):
     )
 
 
-def has_outputs_of_categories(attributes: dict[str, Any]) -> bool:
+# Attributes that must fit together.
+
+
+def has_outputs_of_categories(attributes: dict[str, Any], sizes: Sizes) -> bool:
     """Tell whether a OneHotEncoder writes into no more columns than it allocates.
 
     The matrix that it builds believes it without a look.
@@ -305,6 +368,7 @@ def has_outputs_of_categories(attributes: dict[str, Any]) -> bool:
         if index is not None and index not in range(n):
             return False
         n_outputs.append(n - (index is not None))
+    sizes["outputs"] = sum(n_outputs)
     return (
         list(attributes.get("_n_features_outs", n_outputs)) == n_outputs
         and sum(n_outputs) <= MAX_ITEMS
@@ -315,9 +379,45 @@ def _are_within(n, *arrays):
     return all(array.size and array.min() >= 0 and array.max() < n for array in arrays)
 
 
-def has_encodings_of_classes(attributes: dict[str, Any]) -> bool:
+def has_encodings_of_classes(attributes: dict[str, Any], sizes: Sizes) -> bool:
     """Tell whether a TargetEncoder has an encoding for each column that it makes."""
     n_columns = len(attributes.get("categories_", []))
     if attributes.get("target_type_") == "multiclass":
         n_columns *= len(attributes.get("classes_", []))
     return len(attributes.get("encodings_", [])) == n_columns
+
+
+def has_outputs_of_degrees(attributes: dict[str, Any], sizes: Sizes) -> bool:
+    """Tell whether PolynomialFeatures fills all columns that it allocates."""
+    names = {"_min_degree", "_max_degree", "_n_out_full", "n_output_features_"}
+    if not names & attributes.keys():
+        return True
+    if not names <= attributes.keys():
+        return False
+    lowest, highest = attributes["_min_degree"], attributes["_max_degree"]
+    options = attributes["interaction_only"], attributes["include_bias"]
+    count = PolynomialFeatures._num_combinations
+    return attributes["_n_out_full"] == count(
+        sizes["features"], 0, highest, *options
+    ) and attributes["n_output_features_"] == count(
+        sizes["features"], lowest, highest, *options
+    )
+
+
+def has_clusters_of_images(attributes: dict[str, Any], sizes: Sizes) -> bool:
+    """Tell whether clusters have a size that `predict` compares with the images'.
+
+    Compiled code then reads as many numbers of each cluster, and at least one cluster.
+    """
+    return "cluster_centers_" not in attributes or (
+        "n_features_in_" in attributes and sizes["outputs"] > 0
+    )
+
+
+def has_a_column_for_each_class(attributes: dict[str, Any], sizes: Sizes) -> bool:
+    """Tell whether a MultiLabelBinarizer writes into no columns but those it has."""
+    cached = attributes.get("_cached_dict")
+    if cached is None:
+        return True
+    names = attributes["classes_"].tolist()
+    return dict(cached) == {name: column for column, name in enumerate(names)}

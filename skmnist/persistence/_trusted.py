@@ -19,57 +19,20 @@ from sklearn.calibration import (
     _SigmoidCalibration,
 )
 from sklearn.compose import ColumnTransformer
-from sklearn.decomposition import (
-    PCA,
-    FactorAnalysis,
-    FastICA,
-    IncrementalPCA,
-    TruncatedSVD,
-)
 from sklearn.ensemble import StackingClassifier, VotingClassifier
-from sklearn.feature_selection import (
-    GenericUnivariateSelect,
-    SelectFdr,
-    SelectFpr,
-    SelectFwe,
-    SelectKBest,
-    SelectPercentile,
-    VarianceThreshold,
-    chi2,
-    f_classif,
-    mutual_info_classif,
-)
+from sklearn.feature_selection import chi2, f_classif, mutual_info_classif
 from sklearn.frozen import FrozenEstimator
-from sklearn.impute import MissingIndicator, SimpleImputer
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import get_scorer, get_scorer_names
 from sklearn.metrics._scorer import _PassthroughScorer, _Scorer
-from sklearn.model_selection import (
-    GridSearchCV,
-    RandomizedSearchCV,
-)
+from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
 from sklearn.model_selection._search_successive_halving import (
     HalvingGridSearchCV,
     HalvingRandomSearchCV,
 )
 from sklearn.pipeline import FeatureUnion, Pipeline
-from sklearn.preprocessing import (
-    Binarizer,
-    FunctionTransformer,
-    KBinsDiscretizer,
-    LabelEncoder,
-    MaxAbsScaler,
-    MinMaxScaler,
-    Normalizer,
-    OneHotEncoder,
-    OrdinalEncoder,
-    PowerTransformer,
-    QuantileTransformer,
-    RobustScaler,
-    StandardScaler,
-    TargetEncoder,
-)
+from sklearn.preprocessing import LabelEncoder
 from sklearn.utils._metadata_requests import (
     SIMPLE_METHODS,
     MetadataRequest,
@@ -82,15 +45,14 @@ from skmnist.persistence._rules import (
     SPLITTERS,
     Rule,
     are_candidates,
-    are_categories,
+    are_estimators,
     are_results,
     are_steps,
     either,
     has_axes,
-    has_encodings_of_classes,
     has_labels,
-    has_outputs_of_categories,
     is_a,
+    is_bool,
     is_dict_of,
     is_estimator,
     is_int,
@@ -106,10 +68,13 @@ from skmnist.persistence._rules import (
     is_setting,
     is_setting_or_estimator,
     is_step,
+    is_text,
     is_transformer,
     is_version,
+    labels,
     or_none,
 )
+from skmnist.persistence._transformers import TRANSFORMERS
 from skmnist.preprocessing import ImageScaler
 
 # What a file names without its content. A transformer may call it on numbers.
@@ -137,14 +102,7 @@ FUNCTIONS = {
     for ufunc in vars(module).values()
     if isinstance(ufunc, np.ufunc) and ufunc.nargs == 2
 }
-is_text, is_bool = is_a(str), is_a(bool, np.bool_)
-is_indices = or_none(has_axes("indices", "iu"))
-are_estimators = is_list_of(is_estimator)
 is_request = or_none(is_a(MetadataRequest, MethodMetadataRequest))
-features = or_none(has_axes("features"))
-components = or_none(has_axes("components"))
-matrix = has_axes("components features")
-labels = has_labels("classes")
 
 # Of each estimator, beside its parameters.
 OF_ALL: dict[str, Rule] = {
@@ -155,14 +113,6 @@ OF_ALL: dict[str, Rule] = {
     "_sklearn_version": is_version,
     "_sklearn_output_config": is_dict_of(is_one_of("default", "pandas", "polars")),
     "_metadata_request": is_request,
-}
-_SELECTION = {"scores_": features, "pvalues_": features}
-_CATEGORIES = {
-    "categories": either(is_text, is_list_of(is_setting)),
-    "categories_": is_list_of(are_categories),
-    "_infrequent_enabled": is_bool,
-    "_infrequent_indices": is_list_of(is_indices),
-    "_default_to_infrequent_mappings": is_list_of(is_indices),
 }
 _SEARCH: dict[str, Rule] = {
     "estimator": is_estimator,
@@ -220,123 +170,7 @@ RULES: dict[type, dict[str, Rule]] = {
         "_skmnist_version": is_version,
     },
     ImageScaler: {"_skmnist_version": is_version},
-    StandardScaler: {
-        "mean_": features,
-        "var_": features,
-        "scale_": features,
-        "n_samples_seen_": either(is_number, features),
-    },
-    MinMaxScaler: {
-        "min_": features,
-        "scale_": features,
-        "data_min_": features,
-        "data_max_": features,
-        "data_range_": features,
-        "n_samples_seen_": is_number,
-    },
-    MaxAbsScaler: {
-        "max_abs_": features,
-        "scale_": features,
-        "n_samples_seen_": is_number,
-    },
-    RobustScaler: {"center_": features, "scale_": features},
-    Normalizer: {},
-    Binarizer: {},
-    FunctionTransformer: {
-        "kw_args": or_none(lambda value, sizes: value == {}),
-        "inv_kw_args": or_none(lambda value, sizes: value == {}),
-    },
-    QuantileTransformer: {
-        "n_quantiles_": is_int,
-        "references_": has_axes("quantiles"),
-        "quantiles_": has_axes("quantiles features"),
-    },
-    PowerTransformer: {"lambdas_": features, "_scaler": is_a(StandardScaler)},
-    KBinsDiscretizer: {
-        "bin_edges_": lambda value, sizes: (
-            has_axes("features", "O")(value, sizes)
-            and all(has_axes("edges")(edges, {}) for edges in value)
-        ),
-        "n_bins_": features,
-        "_encoder": is_a(OneHotEncoder),
-    },
-    OneHotEncoder: _CATEGORIES
-    | {
-        "drop_idx_": or_none(has_labels("features")),
-        "_drop_idx_after_grouping": or_none(has_labels("features")),
-        "_n_features_outs": is_list_of(is_int),
-    },
-    OrdinalEncoder: _CATEGORIES | {"_missing_indices": is_dict_of(is_int, int)},
-    TargetEncoder: _CATEGORIES
-    | {
-        "target_type_": is_text,
-        "classes_": labels,
-        "target_mean_": either(is_number, has_axes("classes")),
-        "encodings_": is_list_of(has_axes("categories")),
-    },
-    LabelEncoder: {"classes_": labels},
-    PCA: {
-        "components_": matrix,
-        "mean_": features,
-        "explained_variance_": components,
-        "explained_variance_ratio_": components,
-        "singular_values_": components,
-        "noise_variance_": is_number,
-        "n_components_": is_int,
-        "n_samples_": is_int,
-        "_fit_svd_solver": is_text,
-    },
-    IncrementalPCA: {
-        "components_": matrix,
-        "mean_": features,
-        "var_": features,
-        "explained_variance_": components,
-        "explained_variance_ratio_": components,
-        "singular_values_": components,
-        "noise_variance_": is_number,
-        "n_components_": is_int,
-        "n_samples_seen_": is_number,
-        "batch_size_": is_int,
-    },
-    TruncatedSVD: {
-        "components_": matrix,
-        "explained_variance_": components,
-        "explained_variance_ratio_": components,
-        "singular_values_": components,
-    },
-    FastICA: {
-        "components_": matrix,
-        "mean_": features,
-        "whitening_": matrix,
-        "mixing_": has_axes("features components"),
-        "_unmixing": has_axes("components components"),
-        "n_iter_": is_int,
-    },
-    FactorAnalysis: {
-        "components_": matrix,
-        "mean_": features,
-        "noise_variance_": features,
-        "loglike_": is_list_of(is_number),
-        "n_iter_": is_int,
-    },
-    SelectKBest: _SELECTION,
-    SelectPercentile: _SELECTION,
-    SelectFpr: _SELECTION,
-    SelectFdr: _SELECTION,
-    SelectFwe: _SELECTION,
-    GenericUnivariateSelect: _SELECTION,
-    VarianceThreshold: {"variances_": features},
-    SimpleImputer: {
-        "statistics_": has_labels("features"),
-        "indicator_": or_none(is_a(MissingIndicator)),
-        "_fit_dtype": is_setting,
-        "_fill_dtype": is_setting,
-    },
-    MissingIndicator: {
-        "features_": is_indices,
-        "_n_features": is_int,
-        "_precomputed": is_bool,
-    },
+    **TRANSFORMERS,
     Pipeline: {"steps": are_steps, "memory": is_none},
     FeatureUnion: {"transformer_list": are_steps},
     ColumnTransformer: {
@@ -348,7 +182,7 @@ RULES: dict[type, dict[str, Rule]] = {
         "_columns": is_list_of(is_setting),
         "_remainder": is_step,
         "_transformer_to_input_indices": is_dict_of(is_setting),
-        "_transformers_feature_names_out": has_labels("outputs"),
+        "_transformers_feature_names_out": has_labels("names"),
         "_n_features": is_int,
     },
     CalibratedClassifierCV: {
@@ -383,8 +217,8 @@ RULES: dict[type, dict[str, Rule]] = {
     },
     LogisticRegression: {
         "classes_": labels,
-        "coef_": has_axes("rows features"),
-        "intercept_": has_axes("rows"),
+        "coef_": has_axes("outputs features"),
+        "intercept_": has_axes("outputs"),
         "n_iter_": has_axes("iterations"),
     },
     GridSearchCV: _SEARCH | {"param_grid": are_candidates},
@@ -409,11 +243,6 @@ RULES: dict[type, dict[str, Rule]] = {
     },
     **dict.fromkeys(SPLITTERS, _SPLITTER),
 }
-WHOLE = {
-    OneHotEncoder: has_outputs_of_categories,
-    TargetEncoder: has_encodings_of_classes,
-}
-
 if hasattr(calibration, "_TemperatureScaling"):  # new in scikit-learn 1.8
     RULES[calibration._TemperatureScaling] = {"beta_": is_number}
 CLASSES = {f"{cls.__module__}.{cls.__name__}": cls for cls in RULES}

@@ -1,8 +1,10 @@
 """A model and its file, which the tests look at and do not change."""
 
+import time
+
 import pytest
 
-from skmnist import save_model
+from skmnist import load_model, save_model
 from small_models import small
 
 
@@ -16,3 +18,18 @@ def saved(model, tmp_path_factory):
     path = tmp_path_factory.mktemp("saved") / "model.skmnist"
     save_model(model, path)
     return path
+
+
+@pytest.fixture
+def refused(peak_memory):
+    """A function that expects a file to be refused, at once and with little memory."""
+
+    def refuse(path, match):
+        assert path.stat().st_size < 10**6
+        start = time.perf_counter()
+        with peak_memory() as peak, pytest.raises(ValueError, match=match):
+            load_model(path)
+        assert time.perf_counter() - start < 2
+        assert peak.megabytes < 200
+
+    return refuse

@@ -386,21 +386,6 @@ def test_a_mutated_file_loads_equal_or_is_refused(
 # Files under a megabyte that took gigabytes, minutes or the process, or did harm later.
 
 
-@pytest.fixture
-def refused(peak_memory):
-    """A function that expects a file to be refused, at once and with little memory."""
-
-    def refuse(path, match):
-        assert path.stat().st_size < 10**6
-        start = time.perf_counter()
-        with peak_memory() as peak, pytest.raises(ValueError, match=match):
-            load_model(path)
-        assert time.perf_counter() - start < 2
-        assert peak.megabytes < 200
-
-    return refuse
-
-
 def attributes_of(schema):
     return schema["content"]["content"]
 

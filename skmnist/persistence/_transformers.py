@@ -1,0 +1,444 @@
+"""The transformers of scikit-learn that a file may hold, a rule for each attribute.
+
+What they do with images is arithmetic on arrays whose sizes the rules pin. Others are
+left out: their compiled code trusts what it is given (trees, neighbors), they take as
+long as a file says (dictionaries, topics), or they read files (text). `LabelBinarizer`
+writes into a sparse matrix, unchecked, where bisection finds a label; it errs if the
+labels that it is given are of another type than its own.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from sklearn.cluster import KMeans, MiniBatchKMeans
+from sklearn.cross_decomposition import CCA, PLSSVD, PLSCanonical, PLSRegression
+from sklearn.decomposition import (
+    NMF,
+    PCA,
+    FactorAnalysis,
+    FastICA,
+    IncrementalPCA,
+    KernelPCA,
+    MiniBatchNMF,
+    MiniBatchSparsePCA,
+    SparsePCA,
+    TruncatedSVD,
+)
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.feature_extraction.text import TfidfTransformer
+from sklearn.feature_selection import (
+    RFE,
+    RFECV,
+    GenericUnivariateSelect,
+    SelectFdr,
+    SelectFpr,
+    SelectFromModel,
+    SelectFwe,
+    SelectKBest,
+    SelectPercentile,
+    SequentialFeatureSelector,
+    VarianceThreshold,
+)
+from sklearn.impute import MissingIndicator, SimpleImputer
+from sklearn.kernel_approximation import (
+    AdditiveChi2Sampler,
+    Nystroem,
+    RBFSampler,
+    SkewedChi2Sampler,
+)
+from sklearn.metrics._scorer import _Scorer
+from sklearn.neighbors import NeighborhoodComponentsAnalysis
+from sklearn.neural_network import BernoulliRBM
+from sklearn.preprocessing import (
+    Binarizer,
+    FunctionTransformer,
+    KBinsDiscretizer,
+    KernelCenterer,
+    LabelEncoder,
+    MaxAbsScaler,
+    MinMaxScaler,
+    MultiLabelBinarizer,
+    Normalizer,
+    OneHotEncoder,
+    OrdinalEncoder,
+    PolynomialFeatures,
+    PowerTransformer,
+    QuantileTransformer,
+    RobustScaler,
+    StandardScaler,
+    TargetEncoder,
+)
+from sklearn.random_projection import GaussianRandomProjection
+
+from skmnist.persistence._rules import (
+    Rule,
+    are_categories,
+    either,
+    features,
+    has_a_column_for_each_class,
+    has_axes,
+    has_clusters_of_images,
+    has_encodings_of_classes,
+    has_labels,
+    has_outputs_of_categories,
+    has_outputs_of_degrees,
+    has_short_names,
+    is_a,
+    is_amount,
+    is_bool,
+    is_degree,
+    is_dict_of,
+    is_estimator,
+    is_indices,
+    is_int,
+    is_list_of,
+    is_name_of_importances,
+    is_none,
+    is_number,
+    is_number_of_iterations,
+    is_number_of_threads,
+    is_one_of,
+    is_scalar,
+    is_setting,
+    is_size_of,
+    is_text,
+    labels,
+    or_none,
+)
+
+components = or_none(has_axes("components"))
+matrix = has_axes("components features")
+# Random features and clusters may be more than the pixels.
+outputs = has_axes("outputs")
+wide = has_axes("outputs features")
+is_plain = either(is_scalar, is_a(np.random.RandomState))
+
+_SELECTION: dict[str, Rule] = {"scores_": features, "pvalues_": features}
+_CATEGORIES: dict[str, Rule] = {
+    "categories": either(is_text, is_list_of(is_setting)),
+    "categories_": is_list_of(are_categories),
+    "_infrequent_enabled": is_bool,
+    "_infrequent_indices": is_list_of(is_indices),
+    "_default_to_infrequent_mappings": is_list_of(is_indices),
+}
+_RANDOM_FEATURES: dict[str, Rule] = {
+    "n_components": is_amount,
+    "random_weights_": has_axes("features outputs"),
+    "random_offset_": outputs,
+    "_gamma": is_number,
+    "_n_features_out": is_size_of("outputs"),
+}
+_SPARSE_PCA: dict[str, Rule] = {
+    "callback": is_none,
+    "components_": matrix,
+    "mean_": features,
+    "error_": is_list_of(is_number),
+    "n_components_": is_size_of("components"),
+    "n_iter_": is_number,
+}
+_NMF: dict[str, Rule] = {
+    "beta_loss": is_one_of("frobenius", 2),
+    "n_components": is_amount,
+    "max_iter": is_number_of_iterations,
+    "components_": matrix,
+    "n_components_": is_size_of("components"),
+    "_n_components": is_size_of("components"),
+    "_beta_loss": is_one_of(2),
+    "reconstruction_err_": is_number,
+    "n_iter_": is_int,
+}
+_KMEANS: dict[str, Rule] = {
+    "n_clusters": is_amount,
+    "init": either(is_text, has_axes("starts pixels")),
+    "cluster_centers_": wide,
+    "labels_": or_none(has_axes("samples")),
+    "inertia_": is_number,
+    "n_iter_": is_int,
+    "_tol": is_number,
+    "_n_init": is_int,
+    "_n_threads": is_number_of_threads,
+    "_n_features_out": is_size_of("outputs"),
+}
+_PLS: dict[str, Rule] = {
+    "deflation_mode": is_text,
+    "mode": is_text,
+    "algorithm": is_text,
+    "_x_mean": features,
+    "_x_std": features,
+    "_y_mean": outputs,
+    "_y_std": outputs,
+    "x_weights_": has_axes("features components"),
+    "x_loadings_": has_axes("features components"),
+    "x_rotations_": has_axes("features components"),
+    "y_weights_": has_axes("outputs components"),
+    "y_loadings_": has_axes("outputs components"),
+    "y_rotations_": has_axes("outputs components"),
+    "_x_scores": has_axes("samples components"),
+    "_y_scores": has_axes("samples components"),
+    "x_scores_": has_axes("samples components"),
+    "y_scores_": has_axes("samples components"),
+    "coef_": wide,
+    "intercept_": outputs,
+    "n_iter_": is_list_of(is_int),
+    "_predict_1d": is_bool,
+    "_norm_y_weights": is_bool,
+    "_n_features_out": is_size_of("components"),
+}
+_ELIMINATION: dict[str, Rule] = {
+    "estimator": is_estimator,
+    "importance_getter": is_name_of_importances,
+    "cv": is_setting,
+    "scoring": either(is_setting, is_a(_Scorer)),
+    "estimator_": is_estimator,
+    "support_": has_axes("features", "b"),
+    "ranking_": features,
+    "n_features_": is_int,
+    "cv_results_": is_dict_of(either(has_axes("steps"), has_axes("steps features"))),
+}
+
+# Their parameters are numbers and names, but for those that have a rule of their own.
+OF_SCALARS: dict[type, dict[str, Rule]] = {
+    AdditiveChi2Sampler: {"sample_steps": is_one_of(1, 2, 3)},
+    BernoulliRBM: {
+        "batch_size": is_amount,
+        "n_components": is_amount,
+        "components_": wide,
+        "intercept_hidden_": outputs,
+        "intercept_visible_": features,
+        "h_samples_": has_axes("batch outputs"),
+        "_n_features_out": is_size_of("outputs"),
+    },
+    GaussianRandomProjection: {
+        "n_components": is_amount,
+        "components_": wide,
+        "inverse_components_": has_axes("features outputs"),
+        "n_components_": is_size_of("outputs"),
+        "_n_features_out": is_size_of("outputs"),
+    },
+    RBFSampler: _RANDOM_FEATURES,
+    SkewedChi2Sampler: _RANDOM_FEATURES,
+    Nystroem: {
+        "kernel": is_text,
+        "kernel_params": or_none(is_dict_of(is_scalar)),
+        "n_components": is_amount,
+        "components_": wide,
+        "component_indices_": outputs,
+        "normalization_": has_axes("outputs outputs"),
+        "_n_features_out": is_size_of("outputs"),
+    },
+    KernelCenterer: {"K_fit_rows_": features, "K_fit_all_": is_number},
+    KernelPCA: {
+        "kernel": is_text,
+        "kernel_params": or_none(is_dict_of(is_scalar)),
+        "n_components": is_amount,
+        "gamma_": or_none(is_number),
+        "eigenvalues_": outputs,
+        "eigenvectors_": has_axes("bases outputs"),
+        "dual_coef_": has_axes("bases features"),
+        "X_fit_": has_axes("bases features"),
+        "X_transformed_fit_": has_axes("bases outputs"),
+        "_centerer": is_a(KernelCenterer),
+    },
+    NeighborhoodComponentsAnalysis: {
+        "callback": is_none,
+        "components_": matrix,
+        "n_iter_": is_int,
+        "random_state_": is_a(np.random.RandomState),
+    },
+    LinearDiscriminantAnalysis: {
+        "covariance_estimator": is_none,
+        "priors": is_setting,
+        "classes_": labels,
+        "priors_": has_axes("classes"),
+        "means_": has_axes("classes features"),
+        "covariance_": has_axes("features features"),
+        "xbar_": features,
+        "scalings_": has_axes("features components"),
+        "explained_variance_ratio_": has_axes("ratios"),
+        "coef_": wide,
+        "intercept_": outputs,
+        "_max_components": is_int,
+        "_n_features_out": is_size_of("transformed"),
+    },
+    SparsePCA: _SPARSE_PCA,
+    MiniBatchSparsePCA: _SPARSE_PCA,
+    NMF: _NMF | {"solver": is_one_of("cd", "mu")},
+    MiniBatchNMF: _NMF
+    | {
+        "transform_max_iter": or_none(is_number_of_iterations),
+        "_transform_max_iter": is_number_of_iterations,
+        "_batch_size": is_int,
+        "_rho": is_number,
+        "_gamma": is_number,
+        "_components_numerator": matrix,
+        "_components_denominator": matrix,
+        "_ewa_cost": or_none(is_number),
+        "_ewa_cost_min": or_none(is_number),
+        "_no_improvement": is_int,
+        "n_steps_": is_int,
+    },
+    KMeans: _KMEANS | {"_algorithm": is_text},
+    MiniBatchKMeans: _KMEANS
+    | {
+        "_batch_size": is_int,
+        "_init_size": is_int,
+        "_counts": outputs,
+        "_ewa_inertia": or_none(is_number),
+        "_ewa_inertia_min": or_none(is_number),
+        "_no_improvement": is_int,
+        "_n_since_last_reassign": is_int,
+        "_random_state": is_a(np.random.RandomState),
+        "n_steps_": is_int,
+    },
+    PLSRegression: _PLS,
+    PLSCanonical: _PLS,
+    CCA: _PLS,
+    PLSSVD: _PLS,
+    PolynomialFeatures: {
+        "feature_names_in_": has_short_names,
+        "degree": either(is_degree, is_list_of(is_degree, longest=2)),
+        "_min_degree": is_degree,
+        "_max_degree": is_degree,
+        "_n_out_full": is_size_of("outputs"),
+        "n_output_features_": is_int,
+    },
+    MultiLabelBinarizer: {
+        "classes": is_setting,
+        "classes_": has_labels("outputs"),
+        "_cached_dict": or_none(is_a(dict)),
+    },
+    TfidfTransformer: {"idf_": features},
+    SelectFromModel: _ELIMINATION | {"max_features_": is_int},
+    RFE: _ELIMINATION,
+    RFECV: _ELIMINATION,
+    SequentialFeatureSelector: _ELIMINATION | {"n_features_to_select_": is_int},
+}
+TRANSFORMERS: dict[type, dict[str, Rule]] = {
+    StandardScaler: {
+        "mean_": features,
+        "var_": features,
+        "scale_": features,
+        "n_samples_seen_": either(is_number, features),
+    },
+    MinMaxScaler: {
+        "min_": features,
+        "scale_": features,
+        "data_min_": features,
+        "data_max_": features,
+        "data_range_": features,
+        "n_samples_seen_": is_number,
+    },
+    MaxAbsScaler: {
+        "max_abs_": features,
+        "scale_": features,
+        "n_samples_seen_": is_number,
+    },
+    RobustScaler: {"center_": features, "scale_": features},
+    Normalizer: {},
+    Binarizer: {},
+    FunctionTransformer: {
+        "kw_args": or_none(lambda value, sizes: value == {}),
+        "inv_kw_args": or_none(lambda value, sizes: value == {}),
+    },
+    QuantileTransformer: {
+        "n_quantiles_": is_int,
+        "references_": has_axes("quantiles"),
+        "quantiles_": has_axes("quantiles features"),
+    },
+    PowerTransformer: {"lambdas_": features, "_scaler": is_a(StandardScaler)},
+    KBinsDiscretizer: {
+        "bin_edges_": lambda value, sizes: (
+            has_axes("features", "O")(value, sizes)
+            and all(has_axes("edges")(edges, {}) for edges in value)
+        ),
+        "n_bins_": features,
+        "_encoder": is_a(OneHotEncoder),
+    },
+    OneHotEncoder: _CATEGORIES
+    | {
+        "drop_idx_": or_none(has_labels("features")),
+        "_drop_idx_after_grouping": or_none(has_labels("features")),
+        "_n_features_outs": is_list_of(is_int),
+    },
+    OrdinalEncoder: _CATEGORIES | {"_missing_indices": is_dict_of(is_int, int)},
+    TargetEncoder: _CATEGORIES
+    | {
+        "target_type_": is_text,
+        "classes_": labels,
+        "target_mean_": either(is_number, has_axes("classes")),
+        "encodings_": is_list_of(has_axes("categories")),
+    },
+    LabelEncoder: {"classes_": labels},
+    PCA: {
+        "components_": matrix,
+        "mean_": features,
+        "explained_variance_": components,
+        "explained_variance_ratio_": components,
+        "singular_values_": components,
+        "noise_variance_": is_number,
+        "n_components_": is_int,
+        "n_samples_": is_int,
+        "_fit_svd_solver": is_text,
+    },
+    IncrementalPCA: {
+        "components_": matrix,
+        "mean_": features,
+        "var_": features,
+        "explained_variance_": components,
+        "explained_variance_ratio_": components,
+        "singular_values_": components,
+        "noise_variance_": is_number,
+        "n_components_": is_int,
+        "n_samples_seen_": is_number,
+        "batch_size_": is_int,
+    },
+    TruncatedSVD: {
+        "components_": matrix,
+        "explained_variance_": components,
+        "explained_variance_ratio_": components,
+        "singular_values_": components,
+    },
+    FastICA: {
+        "components_": matrix,
+        "mean_": features,
+        "whitening_": matrix,
+        "mixing_": has_axes("features components"),
+        "_unmixing": has_axes("components components"),
+        "n_iter_": is_int,
+    },
+    FactorAnalysis: {
+        "components_": matrix,
+        "mean_": features,
+        "noise_variance_": features,
+        "loglike_": is_list_of(is_number),
+        "n_iter_": is_int,
+    },
+    SelectKBest: _SELECTION,
+    SelectPercentile: _SELECTION,
+    SelectFpr: _SELECTION,
+    SelectFdr: _SELECTION,
+    SelectFwe: _SELECTION,
+    GenericUnivariateSelect: _SELECTION,
+    VarianceThreshold: {"variances_": features},
+    SimpleImputer: {
+        "statistics_": has_labels("features"),
+        "indicator_": or_none(is_a(MissingIndicator)),
+        "_fit_dtype": is_setting,
+        "_fill_dtype": is_setting,
+    },
+    MissingIndicator: {
+        "features_": or_none(has_axes("outputs", "iu")),
+        "_n_features": is_int,
+        "_precomputed": is_bool,
+    },
+    **OF_SCALARS,
+}
+PARAMETERS = dict.fromkeys(OF_SCALARS, is_plain)
+WHOLE = {
+    KMeans: has_clusters_of_images,
+    MiniBatchKMeans: has_clusters_of_images,
+    MultiLabelBinarizer: has_a_column_for_each_class,
+    OneHotEncoder: has_outputs_of_categories,
+    PolynomialFeatures: has_outputs_of_degrees,
+    TargetEncoder: has_encodings_of_classes,
+}

@@ -1,0 +1,218 @@
+"""scikit-learn's transformers in a file: to the bit, and no size that is not theirs."""
+
+import numpy as np
+import pytest
+from sklearn import (
+    cluster,
+    cross_decomposition,
+    decomposition,
+    kernel_approximation,
+    neural_network,
+)
+from sklearn.base import clone
+from sklearn.compose import make_column_transformer
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.feature_extraction.text import TfidfTransformer
+from sklearn.feature_selection import (
+    RFE,
+    RFECV,
+    SelectFromModel,
+    SequentialFeatureSelector,
+)
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import f1_score, make_scorer
+from sklearn.neighbors import NeighborhoodComponentsAnalysis
+from sklearn.pipeline import FeatureUnion, make_pipeline
+from sklearn.preprocessing import (
+    KernelCenterer,
+    MultiLabelBinarizer,
+    PolynomialFeatures,
+)
+from sklearn.random_projection import GaussianRandomProjection
+
+pytest.importorskip("skops")
+
+from forgery import edited, json_node, members_of, with_attributes
+from skmnist.persistence import load_model, save_model
+from small_models import small
+
+LINEAR = LogisticRegression(max_iter=20)
+TRANSFORMERS = [
+    kernel_approximation.AdditiveChi2Sampler(),
+    kernel_approximation.Nystroem(n_components=9, random_state=0),
+    kernel_approximation.Nystroem("poly", degree=2, n_components=9, random_state=0),
+    kernel_approximation.RBFSampler(n_components=99, random_state=0),
+    kernel_approximation.SkewedChi2Sampler(n_components=99, random_state=0),
+    neural_network.BernoulliRBM(9, n_iter=2, random_state=0),
+    GaussianRandomProjection(99, random_state=0),
+    cluster.KMeans(5, random_state=0),
+    cluster.MiniBatchKMeans(5, random_state=0),
+    cross_decomposition.CCA(1),
+    cross_decomposition.PLSCanonical(1),
+    cross_decomposition.PLSRegression(3),
+    cross_decomposition.PLSSVD(1),
+    decomposition.KernelPCA(5, kernel="rbf", fit_inverse_transform=True),
+    decomposition.MiniBatchNMF(5, max_iter=20, random_state=0),
+    decomposition.MiniBatchSparsePCA(3, max_iter=5, random_state=0),
+    decomposition.NMF(5, max_iter=20, random_state=0),
+    decomposition.NMF(5, solver="mu", max_iter=20, random_state=0),
+    decomposition.SparsePCA(3, max_iter=5, random_state=0),
+    LinearDiscriminantAnalysis(),
+    LinearDiscriminantAnalysis(solver="eigen", shrinkage=0.1),
+    NeighborhoodComponentsAnalysis(3, max_iter=3, random_state=0),
+    PolynomialFeatures(),
+    PolynomialFeatures((2, 2), interaction_only=True, include_bias=False),
+    RFE(LINEAR, step=0.5),
+    RFECV(LINEAR, step=0.5, cv=2),
+    RFECV(LINEAR, step=8, cv=2, scoring=make_scorer(f1_score, average="macro")),
+    SelectFromModel(LINEAR, threshold="1.25*mean"),
+    SequentialFeatureSelector(LINEAR, n_features_to_select=1, cv=2),
+    TfidfTransformer(),
+]
+
+
+@pytest.fixture(scope="module")
+def images(digits):
+    """Few images of 16 pixels that vary, and their labels."""
+    X, y = digits
+    return X[:150].reshape(-1, 8, 8)[:, 2:6, 2:6].reshape(-1, 16), y[:150]
+
+
+def path_of(model, tmp_path):
+    save_model(model, tmp_path / "model.skmnist")
+    return tmp_path / "model.skmnist"
+
+
+def as_array(result):
+    return result.toarray() if hasattr(result, "toarray") else result
+
+
+@pytest.mark.filterwarnings("ignore")  # some do not converge
+@pytest.mark.parametrize("transformer", TRANSFORMERS, ids=str)
+def test_a_loaded_transformer_transforms_to_the_bit(images, tmp_path, transformer):
+    X, y = images
+    model = transformer.fit(X, y)
+    loaded = load_model(path_of(model, tmp_path))
+    expected, result = as_array(model.transform(X)), as_array(loaded.transform(X))
+    np.testing.assert_array_equal(result, expected, strict=True)
+    if hasattr(model, "predict"):
+        np.testing.assert_array_equal(loaded.predict(X), model.predict(X))
+
+
+@pytest.mark.parametrize("transformer", TRANSFORMERS, ids=str)
+def test_an_unfitted_transformer_comes_back(tmp_path, transformer):
+    loaded = load_model(path_of(clone(transformer), tmp_path))
+    assert repr(loaded) == repr(transformer)
+
+
+def test_a_loaded_pipeline_with_random_features_predicts_to_the_bit(images, tmp_path):
+    X, y = images
+    features = kernel_approximation.RBFSampler(n_components=99, random_state=0)
+    model = make_pipeline(features, small()).fit(X, y)
+    loaded = load_model(path_of(model, tmp_path))
+    np.testing.assert_array_equal(loaded.predict_proba(X), model.predict_proba(X))
+
+
+def test_a_loaded_centerer_centers_to_the_bit(images, tmp_path):
+    kernel = images[0][:20] @ images[0][:20].T
+    model = KernelCenterer().fit(kernel)
+    loaded = load_model(path_of(model, tmp_path))
+    np.testing.assert_array_equal(loaded.transform(kernel), model.transform(kernel))
+
+
+def test_a_loaded_binarizer_of_many_labels_comes_back_after_use(tmp_path):
+    model = MultiLabelBinarizer().fit([(1, 2), (3,)])
+    model.transform([(1,)])  # which keeps a dict of its columns
+    loaded = load_model(path_of(model, tmp_path))
+    np.testing.assert_array_equal(loaded.transform([(1, 3)]), [[1, 0, 1]])
+
+
+SAMPLER = kernel_approximation.RBFSampler(n_components=99)
+NYSTROEM = kernel_approximation.Nystroem(n_components=9)
+KMEANS = cluster.KMeans(5)
+NMF = decomposition.NMF(5, max_iter=20)
+MINI_NMF = decomposition.MiniBatchNMF(5, max_iter=20)
+SELECTION = SelectFromModel(LINEAR)
+POLYNOMIAL = PolynomialFeatures()
+HOSTILE = {
+    "more outputs than a file may have": (
+        SAMPLER,
+        {"random_weights_": np.zeros((16, 10_001), "i1")},
+    ),
+    "offsets of another size": (SAMPLER, {"random_offset_": np.zeros((200, 99))}),
+    "gigabytes to fit": (SAMPLER, {"n_components": 10**9}),
+    "a parameter that is an array": (SAMPLER, {"gamma": np.zeros(9)}),
+    "a billion names": (SAMPLER, {"_n_features_out": 10**9}),
+    "a billion threads": (KMEANS, {"_n_threads": 10**9}),
+    "no threads": (KMEANS, {"_n_threads": 0}),
+    "no clusters": (
+        KMEANS,
+        {"cluster_centers_": np.zeros((0, 16)), "_n_features_out": ...},
+    ),
+    "smaller clusters than images": (KMEANS, {"cluster_centers_": np.zeros((5, 3))}),
+    "clusters that no image is compared with": (
+        KMEANS,
+        {"cluster_centers_": np.zeros((5, 3)), "n_features_in_": ...},
+    ),
+    "another normalization": (NYSTROEM, {"normalization_": np.zeros((900, 9))}),
+    "a kernel that is a number": (NYSTROEM, {"kernel": 3}),
+    "more components than pixels": (NMF, {"components_": np.zeros((17, 16))}),
+    "iterations without end": (NMF, {"max_iter": 10**9}),
+    "an iteration over powers": (
+        NMF,
+        {"beta_loss": "kullback-leibler", "solver": "mu"},
+    ),
+    "iterations of small batches": (MINI_NMF, {"_transform_max_iter": 10**9}),
+    "powers of small batches": (MINI_NMF, {"_beta_loss": 1}),
+    "a path to what is not fitted": (SELECTION, {"importance_getter": "__class__"}),
+    "pixels again and again": (RFE(LINEAR), {"support_": np.zeros(16, "i8")}),
+    "steps without end": (
+        kernel_approximation.AdditiveChi2Sampler(),
+        {"sample_steps": 10**6},
+    ),
+    "columns that are not filled": (POLYNOMIAL, {"_n_out_full": 9999}),
+    "columns that are not counted": (POLYNOMIAL, {"_n_out_full": ...}),
+    "a lower degree": (POLYNOMIAL, {"_max_degree": 1}),
+    "a high degree": (POLYNOMIAL, {"_max_degree": 10**6}),
+    "a high degree to fit": (POLYNOMIAL, {"degree": 10**6}),
+    "long names to join": (
+        POLYNOMIAL,
+        {"feature_names_in_": np.array(["a" * 101] * 16)},
+    ),
+}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(("model", "changes"), HOSTILE.values(), ids=HOSTILE)
+def test_a_hostile_size_is_refused(images, tmp_path, refused, model, changes):
+    path = path_of(model.fit(*images), tmp_path)
+    name = type(model).__name__
+    refused(with_attributes(path, tmp_path, **changes), rf"{name}(\.| that do not fit)")
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_iterations_over_many_components_are_refused(digits, tmp_path, refused):
+    path = path_of(decomposition.NMF(30, max_iter=9).fit(digits[0][:99]), tmp_path)
+    refused(with_attributes(path, tmp_path, max_iter=10_000), "iterate too often")
+
+
+def test_labels_for_columns_that_are_not_there_are_refused(tmp_path, refused):
+    model = MultiLabelBinarizer().fit([("a", "b")])
+    model.transform([("a",)])
+
+    def change(schema, members):
+        columns = schema["content"]["content"]["_cached_dict"]["content"]
+        columns["a"] = json_node(10**6)
+
+    path = edited(path_of(model, tmp_path), tmp_path, change)
+    refused(path, "do not fit together")
+
+
+def test_outputs_of_many_steps_are_counted_together(images, tmp_path):
+    sampler = kernel_approximation.RBFSampler(n_components=9000)
+    model = make_column_transformer(*[(sampler, [column]) for column in range(16)])
+    doubled = FeatureUnion([("a", "passthrough"), ("b", "passthrough")])
+    model.fit(images[0])
+    assert len(members_of(path_of(model, tmp_path))) > 16
+    with pytest.raises(ValueError, match="more than 160000 columns"):
+        save_model(make_pipeline(model, doubled), tmp_path / "model.skmnist")
