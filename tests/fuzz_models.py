@@ -138,15 +138,22 @@ def write_models(folder):
 def make_models():
     from sklearn import (
         calibration,
+        cluster,
         compose,
+        cross_decomposition,
         decomposition,
+        discriminant_analysis,
         ensemble,
         feature_selection,
         impute,
+        kernel_approximation,
         linear_model,
         model_selection,
+        neighbors,
+        neural_network,
         pipeline,
         preprocessing,
+        random_projection,
     )
     from sklearn.experimental import enable_halving_search_cv  # noqa: F401
     from sklearn.model_selection import HalvingGridSearchCV
@@ -182,13 +189,34 @@ def make_models():
         impute.SimpleImputer(add_indicator=True),
         ImageScaler(1),
     ]
+    linear = linear_model.LogisticRegression()
+    scalers += [
+        cluster.KMeans(3),
+        cluster.MiniBatchKMeans(3),
+        cross_decomposition.PLSRegression(2),
+        cross_decomposition.PLSSVD(1),
+        decomposition.KernelPCA(3, kernel="rbf"),
+        decomposition.MiniBatchNMF(3),
+        decomposition.NMF(3),
+        decomposition.SparsePCA(2, max_iter=3),
+        discriminant_analysis.LinearDiscriminantAnalysis(),
+        feature_selection.RFE(linear, step=0.5),
+        feature_selection.SelectFromModel(linear),
+        kernel_approximation.AdditiveChi2Sampler(),
+        kernel_approximation.Nystroem(n_components=5),
+        kernel_approximation.RBFSampler(n_components=20),
+        kernel_approximation.SkewedChi2Sampler(n_components=20),
+        neighbors.NeighborhoodComponentsAnalysis(2, max_iter=3),
+        neural_network.BernoulliRBM(3, n_iter=2),
+        preprocessing.PolynomialFeatures(),
+        random_projection.GaussianRandomProjection(20),
+    ]
     encoders = [
         preprocessing.OneHotEncoder(drop="first", sparse_output=False),
         preprocessing.OneHotEncoder(min_frequency=20, handle_unknown="ignore"),
         preprocessing.OrdinalEncoder(),
         preprocessing.TargetEncoder(),
     ]
-    linear = linear_model.LogisticRegression()
     some = slice(2, 9)
     columns = [
         ("a", preprocessing.StandardScaler(), [0, 1]),
