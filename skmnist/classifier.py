@@ -12,7 +12,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
 from skmnist import _data, _images, _parameters, _sklearn
-from skmnist._engine import batches, callbacks, device, net, state
+from skmnist._engine import batches, build, callbacks, device, net, state
 from skmnist._estimator import ImageEstimator, unchanged_by_errors
 from skmnist._version import __version__
 
@@ -410,7 +410,7 @@ class MNISTMLPClassifier(ClassifierMixin, ImageEstimator):
         }
 
     def _build_net(self):
-        return net.build_net(**self._structure, seed=self._seed, device=self._device)
+        return build.build_net(**self._structure, seed=self._seed, device=self._device)
 
     def _prepare_net(self, earlier, epochs, has_validation, tasks=None):
         if earlier is None:

@@ -20,83 +20,15 @@ from skmnist._engine.batches import Batches, ImageDataset, as_tensor
 from skmnist._engine.device import torch_threads
 from skmnist._engine.interrupts import StopTraining, is_from_signal, marked_signals
 from skmnist._engine.network import MLP
-from skmnist._engine.optimizer import (
-    change_settings,
-    explained_refusal,
-    forget_faint_momentum,
-    resolve_optimizer,
-)
+from skmnist._engine.optimizer import change_settings, forget_faint_momentum
 from skmnist._engine.products import TILE
 from skmnist._engine.state import record_rng, restore_rng
 from skmnist._engine.tally import Tally
-from skmnist._parameters import as_sizes
 from skmnist._sklearn import warn
 
 # Images that are evaluated at once where no gradient is needed: few enough that they
 # and the hidden units stay in the processor's cache.
 EVALUATION_BATCH_SIZE = 512
-
-
-def build_net(
-    *,
-    parameters: Mapping[str, Any],
-    n_features: int,
-    n_classes: int,
-    dtype: str,
-    seed: int,
-    device: torch.device,
-) -> MLPNet:
-    """Return a net that is ready to be trained.
-
-    Parameters
-    ----------
-    parameters : dict
-        The parameters of :class:`MNISTMLPClassifier` that a net is built from.
-    n_features, n_classes : int
-        The number of pixels of an image and of classes.
-    dtype : {"float32", "float64"}
-        The float type of the weights.
-    seed : int
-        Seeds the generator of first weights, dropout and shuffling.
-    device : torch.device
-        Where the net is.
-
-    Returns
-    -------
-    net : MLPNet
-        The net.
-
-    Raises
-    ------
-    ValueError
-        If the optimizer rejects its settings.
-    """
-    rng = np.random.Generator(np.random.SFC64(seed))
-    optimizer, settings = resolve_optimizer(
-        parameters["optimizer"], parameters["optimizer_params"], device.type
-    )
-    net = MLPNet(
-        MLP,
-        module__n_features=n_features,
-        module__hidden_layer_sizes=as_sizes(parameters["hidden_layer_sizes"]),
-        module__n_classes=n_classes,
-        module__activation=parameters["activation"],
-        module__dropout=parameters["dropout"],
-        module__rng=rng,
-        module__dtype=getattr(torch, dtype),
-        criterion=torch.nn.CrossEntropyLoss,
-        criterion__reduction="none",
-        optimizer=optimizer,
-        lr=parameters["learning_rate"],
-        **{f"optimizer__{name}": value for name, value in settings.items()},
-        classes=np.arange(n_classes),
-        device=str(device),
-        dataset=ImageDataset,
-        train_split=None,  # the classifier splits
-        rng=rng,
-    )
-    with explained_refusal(parameters):
-        return net.initialize()
 
 
 class MLPNet(NeuralNetClassifier):

@@ -20,7 +20,7 @@ from skorch.callbacks import PrintLog
 from torch.nn.modules import module as torch_modules
 from torch.optim import Optimizer
 
-from skmnist._engine import internals, net, optimizer
+from skmnist._engine import build, internals, net, optimizer
 from skmnist._engine.internals import (
     has_global_hooks,
     has_gradient_hooks,
@@ -226,7 +226,7 @@ def test_torchs_own_optimizer_stands_in_for_the_kernel(
     expected = fit(digits, **settings).predict_proba(digits[0])
     monkeypatch.setattr(internals, kernel, None)
     again = load_again(optimizer)
-    monkeypatch.setattr(net, "resolve_optimizer", again.resolve_optimizer)
+    monkeypatch.setattr(build, "resolve_optimizer", again.resolve_optimizer)
 
     fitted = fit(digits, **settings)
 
