@@ -18,6 +18,8 @@ from skmnist._engine.products import TILE, find_factor_dtype, pad_to_tiles, row_
 
 # Outputs that dropout draws masks for at once.
 OUTPUTS_AHEAD = 2**18
+# For each byte of random bits the mask of eight outputs, a half of which is dropped.
+HALVES = 2.0 * (1 - np.unpackbits(np.arange(256, dtype=np.uint8)).reshape(256, 8))
 
 
 class MLP(nn.Sequential):
@@ -132,7 +134,7 @@ class Dropout(nn.Module):
     def p(self, p: float) -> None:
         self._p = p
         n_kept = max(1, round((1 - p) * 2**16))
-        self.n_bits = next(n for n in (1, 8, 16) if n_kept % 2 ** (16 - n) == 0)
+        self.n_bits = 1 if n_kept == 2**15 else 8 if n_kept % 2**8 == 0 else 16
         self.n_kept = n_kept // 2 ** (16 - self.n_bits)
         self.discard_masks()
 
@@ -158,10 +160,16 @@ class Dropout(nn.Module):
         scale = 2**self.n_bits / self.n_kept
         if X.device.type != "cpu":
             return list(self._draw_on_device(X, shape, scale))
-        kept = self._draw_bits(math.prod(shape)).reshape(shape) < self.n_kept
-        # NumPy: torch takes twice as long to make floats of booleans.
         dtype = np.float64 if X.dtype == torch.float64 else np.float32
-        return list(torch.from_numpy(np.multiply(kept, scale, dtype=dtype)))
+        n = math.prod(shape)
+        raw = self.rng.bit_generator.random_raw(math.ceil(n * self.n_bits / 64))
+        if self.n_bits == 1:
+            masks = HALVES.astype(dtype).take(raw.view(np.uint8), axis=0).ravel()[:n]
+        else:
+            bits = raw.view(np.uint8 if self.n_bits == 8 else np.uint16)[:n]
+            # NumPy: torch takes twice as long to make floats of booleans.
+            masks = np.multiply(bits < self.n_kept, scale, dtype=dtype)
+        return list(torch.from_numpy(masks.reshape(shape)))
 
     def _draw_on_device(self, X, shape, scale):
         generator = torch.Generator(X.device)
@@ -169,12 +177,6 @@ class Dropout(nn.Module):
         bits = torch.empty(shape, dtype=torch.int32, device=X.device)
         bits.random_(2**self.n_bits, generator=generator)
         return (bits < self.n_kept).to(X.dtype).mul_(scale)
-
-    def _draw_bits(self, n):
-        raw = self.rng.bit_generator.random_raw(math.ceil(n * self.n_bits / 64))
-        if self.n_bits == 1:
-            return np.unpackbits(raw.view(np.uint8), count=n)
-        return raw.view(np.uint8 if self.n_bits == 8 else np.uint16)[:n]
 
     def extra_repr(self) -> str:
         """Name the rate where the module is printed."""
@@ -216,8 +218,7 @@ class Linear(nn.Linear):
         super().__init__(n_in, n_out, dtype=dtype)
         self.is_last = is_last
         self.n_missing, self.n_missing_inputs = -n_out % TILE, -n_in % TILE
-        self.tiles: dict[str, torch.Tensor] = {}
-        self.gradient_tiles: dict[str, torch.Tensor] = {}
+        self.tiles: tuple[Tiles, Tiles] | None = None
         bound = math.sqrt(6 / (n_in + n_out))
         weight = rng.uniform(-bound, bound, size=(n_out, n_in))
         with torch.no_grad():
@@ -252,49 +253,53 @@ class Linear(nn.Linear):
 
     def in_tiles(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Return weights and biases in whole tiles, without a copy in most steps."""
-        weight, bias = self.weight, self.bias
-        if self.n_missing:
-            value = -math.inf if self.is_last else 0.0
-            weight = self._in_tiles("weight", weight, 0.0)
-            bias = self._in_tiles("bias", bias, value)
+        weight, bias = self._find_tiles()
         if self.n_missing_inputs:
-            weight = F.pad(weight, (0, self.n_missing_inputs))
-        return weight, bias
+            return F.pad(weight.values, (0, self.n_missing_inputs)), bias.values
+        return weight.values, bias.values
 
-    def gradients_in_tiles(self) -> list[torch.Tensor | None]:
+    def gradients_in_tiles(self) -> tuple[torch.Tensor | None, torch.Tensor | None]:
         """Return the memory for the gradients, None for what is frozen."""
-        return [
-            self._gradient_in_tiles("weight", self.weight),
-            self._gradient_in_tiles("bias", self.bias),
-        ]
+        weight, bias = self._find_tiles()
+        return weight.gradient, bias.gradient
 
-    def _in_tiles(self, name, parameter, value):
-        tiles = self.tiles.get(name)
-        # Anew where the parameter has been moved, loaded or replaced.
-        if tiles is None or tiles.data_ptr() != parameter.data_ptr():
-            padding = (0, 0) * (parameter.dim() - 1) + (0, self.n_missing)
-            tiles = self.tiles[name] = F.pad(parameter.data, padding, value=value)
-            parameter.data = tiles[: self.out_features]
-        return tiles
-
-    def _gradient_in_tiles(self, name, parameter):
-        if not parameter.requires_grad:  # frozen, by skorch's Freezer for example
-            parameter.grad = None
-            return None
-        gradient = parameter.grad
-        if not self.n_missing:
-            if gradient is None:
-                gradient = parameter.grad = torch.empty_like(parameter)
-            return gradient
-        tiles = self.gradient_tiles.get(name)
-        if tiles is None or not _is_alike(tiles, parameter):
-            n_rows = self.out_features + self.n_missing
-            tiles = parameter.new_empty(n_rows, *parameter.shape[1:])
-            self.gradient_tiles[name] = tiles
-        if gradient is None or gradient.data_ptr() != tiles.data_ptr():
-            parameter.grad = tiles[: self.out_features]
-        return tiles
+    def _find_tiles(self):
+        parameters = self.weight, self.bias
+        if self.tiles is None or not all(map(Tiles.hold, self.tiles, parameters)):
+            beyond = -math.inf if self.is_last else 0.0
+            weight, bias = parameters
+            self.tiles = Tiles(weight, 0.0), Tiles(bias, beyond)
+        return self.tiles
 
 
-def _is_alike(tensor, other):
-    return tensor.device == other.device and tensor.dtype == other.dtype
+class Tiles:
+    """Memory of whole tiles, whose first rows a parameter and its gradient become.
+
+    Parameters
+    ----------
+    parameter : torch.Tensor
+        The parameter, whose rows are units.
+    beyond : float
+        What the rows beyond the last unit hold.
+    """
+
+    def __init__(self, parameter: torch.Tensor, beyond: float):
+        n_rows = len(parameter)
+        padding = (0, 0) * (parameter.dim() - 1) + (0, -n_rows % TILE)
+        self.values = F.pad(parameter.data, padding, value=beyond)
+        parameter.data = self.values[:n_rows]
+        self.gradient, self.rows = None, None
+        if parameter.requires_grad:  # not frozen, by skorch's Freezer for example
+            self.gradient = torch.empty_like(self.values)
+            self.rows = self.gradient[:n_rows]
+        parameter.grad = self.rows
+
+    def hold(self, parameter: torch.Tensor) -> bool:
+        """Attach the gradient, or tell that the parameter has moved or was frozen."""
+        is_held = (
+            parameter.data_ptr() == self.values.data_ptr()
+            and parameter.requires_grad is (self.rows is not None)
+        )
+        if is_held and parameter.grad is not self.rows:
+            parameter.grad = self.rows
+        return is_held
