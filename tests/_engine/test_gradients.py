@@ -73,6 +73,24 @@ def test_a_frozen_parameter_has_no_gradient():
     assert module.output.weight.grad is not None
 
 
+@pytest.mark.parametrize("n_units", [3, 16])  # 16 rows are a whole tile
+def test_a_parameter_may_thaw_move_or_lose_its_gradient(n_units):
+    module = MLP(4, (n_units,), 2, "relu", dropout=0)
+    X, y = torch.rand(5, 4), torch.tensor([0, 1, 0, 1, 1])
+    weight, bias = module.hidden_1.weight, module.hidden_1.bias
+    bias.requires_grad = False
+    compute_gradients(module, X, y)
+
+    bias.requires_grad = True
+    weight.data = weight.data.clone() / 2
+    module.output.weight.grad = None
+    compute_gradients(module, X, y)
+
+    gradients = [parameter.grad.clone() for parameter in module.parameters()]
+    _, _, expected = by_autograd(module, X, y, None)
+    torch.testing.assert_close(gradients, expected)
+
+
 def test_a_step_leaves_its_images_alone():
     module = MLP(4, (), 2, "identity", dropout=0.5)
     X, y = torch.rand(5, 4), torch.tensor([0, 1, 0, 1, 1])
