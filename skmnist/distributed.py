@@ -50,7 +50,6 @@ class DaskBackend(ParallelBackendBase):
 
     supports_retrieve_callback = True
     supports_return_generator = False
-    default_n_jobs = -1
 
     def __init__(self, client: Client, retries: int = 2):
         try:

@@ -188,6 +188,14 @@ def test_a_splitter_without_a_split_is_an_error(digits):
         small(validation_split=PredefinedSplit(np.full(500, -1))).fit(*digits)
 
 
+def test_a_splitter_that_leaves_nothing_to_train_on_is_an_error(digits):
+    weight = np.where(np.arange(500) < 400, 0.0, 1.0)
+    splitter = PredefinedSplit(np.where(weight, 0, -1))
+
+    with pytest.raises(ValueError, match="leaves 0 rows to train on and 100 to valid"):
+        small(validation_split=splitter).fit(*digits, sample_weight=weight)
+
+
 @pytest.mark.parametrize("validation_split", [0.2, 5])
 def test_too_few_rows_to_split_is_an_error_that_counts_them(validation_split):
     with pytest.raises(ValueError, match=r"validation_split=.*n_samples=1"):

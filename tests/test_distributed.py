@@ -177,6 +177,15 @@ def test_a_cluster_has_as_many_jobs_as_cores_and_two_at_least(cores, expected):
     assert DaskBackend(client).effective_n_jobs(-1) == expected
 
 
+def test_all_of_a_cluster_is_used_unless_n_jobs_is_set():
+    backend = DaskBackend(SimpleNamespace(ncores=lambda: {0: 4, 1: 3}))
+
+    with joblib.parallel_config(backend):
+        parallel = joblib.Parallel()
+
+    assert backend.effective_n_jobs(parallel.n_jobs) == 7
+
+
 def test_without_distributed_the_error_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
 

@@ -100,7 +100,7 @@ def test_scaled_images_go_back_without_the_names_of_a_frame(recwarn):
         scaler.inverse_transform(back[:, 1:])
 
 
-@pytest.mark.parametrize("output_shape", [12, (3.0, 4), (-3, -4), "34"])
+@pytest.mark.parametrize("output_shape", [12, (3.0, 4), (-3, -4), (0, 12), "34"])
 def test_what_is_no_output_shape_is_named(output_shape):
     scaler = ImageScaler(output_shape=output_shape)
 

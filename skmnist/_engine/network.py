@@ -217,7 +217,7 @@ class Linear(nn.Linear):
     ):
         super().__init__(n_in, n_out, dtype=dtype)
         self.is_last = is_last
-        self.n_missing, self.n_missing_inputs = -n_out % TILE, -n_in % TILE
+        self.n_missing_inputs = -n_in % TILE
         self.tiles: tuple[Tiles, Tiles] | None = None
         bound = math.sqrt(6 / (n_in + n_out))
         weight = rng.uniform(-bound, bound, size=(n_out, n_in))

@@ -18,6 +18,7 @@ from skorch.callbacks import Callback
 
 from listeners import NoteTasks, PressCtrlC, Recorder, StopAt, needs_callbacks
 from skmnist import MNISTMLPClassifier
+from skmnist._engine import callbacks
 from small_models import fit, small
 
 
@@ -65,6 +66,15 @@ def test_early_stopping_goes_back_to_the_best_epoch(digits):
     assert classifier.n_iter_ == best + 3 < 100
     expected = small(max_epochs=best, **parameters).fit(X, y)
     assert_array_equal(classifier.predict_proba(X), expected.predict_proba(X))
+
+
+def test_early_stopping_waits_for_five_epochs_by_default(digits):
+    classifier = small(
+        early_stopping=True, optimizer="sgd", learning_rate=1e-30, max_epochs=50
+    ).fit(*digits)
+
+    assert classifier.best_epoch_ == 1
+    assert classifier.n_iter_ == 1 + 5
 
 
 @pytest.mark.parametrize(("warm_start", "n_epochs"), [(False, 2), (True, 4)])
@@ -168,6 +178,15 @@ def test_verbose_1_prints_a_line_an_epoch(digits, capfd):
     assert [line.split()[0] for line in lines[2:]] == ["1", "2", "3"]
     assert err == ""
     assert "\x1b" not in out
+
+
+@pytest.mark.parametrize(("verbose", "n_bars"), [(0, 0), (1, 0), (2, 1), (3, 1)])
+def test_a_bar_is_shown_from_verbose_2_on(verbose, n_bars):
+    parameters = small(verbose=verbose).get_params()
+
+    made = callbacks.make_callbacks(parameters, 2, has_validation=True, tasks=None)
+
+    assert [name for name, _ in made] == ["progress_bar"] * n_bars
 
 
 def test_verbose_2_shows_no_bar_where_there_is_no_terminal(digits, capfd):
