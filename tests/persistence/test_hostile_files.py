@@ -4,8 +4,6 @@ import gzip
 import io
 import os
 import pickle
-import subprocess
-import sys
 import time
 import zipfile
 from pathlib import Path
@@ -44,7 +42,6 @@ from small_models import small
 
 # By hand: SKMNIST_N_MUTATIONS=10000 pytest tests/persistence
 N_MUTATIONS = int(os.environ.get("SKMNIST_N_MUTATIONS", 100))
-N_GRAMMAR = 200
 
 
 class Bomb:
@@ -686,15 +683,3 @@ def test_what_a_strangers_model_does_when_it_is_used_is_harmless(
     loaded.fit(*digits)
 
     assert sorted(tmp_path.iterdir()) == before
-
-
-@pytest.mark.usefixtures("peak_memory")  # which skips where it cannot be measured
-def test_changes_by_the_grammar_take_their_share_and_end_no_process():
-    fuzzer = Path(__file__).parents[1] / "fuzz_models.py"
-    command = [sys.executable, fuzzer, str(N_GRAMMAR)]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    output = subprocess.run(
-        command, capture_output=True, text=True, check=True, env=environment
-    ).stdout
-    assert "loaded" in output
-    assert "refused" in output
