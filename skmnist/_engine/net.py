@@ -20,7 +20,11 @@ from skmnist._engine.batches import Batches, ImageDataset, as_tensor
 from skmnist._engine.device import torch_threads
 from skmnist._engine.interrupts import StopTraining, is_from_signal, marked_signals
 from skmnist._engine.network import MLP
-from skmnist._engine.optimizer import change_settings, forget_faint_momentum
+from skmnist._engine.optimizer import (
+    STEPS_BETWEEN,
+    change_settings,
+    forget_faint_momentum,
+)
 from skmnist._engine.products import TILE
 from skmnist._engine.state import record_rng, restore_rng
 from skmnist._engine.tally import Tally
@@ -330,7 +334,7 @@ class MLPNet(NeuralNetClassifier):
         self._steps_by_hand = self._is_as_built()
         tally = Tally()
         for number, (batch, weight) in enumerate(iterator.weighted()):
-            if training and number % 100 == 0:
+            if training and number % STEPS_BETWEEN == 0:
                 forget_faint_momentum(self.optimizer_)
             if are_batches_seen:
                 self.notify("on_batch_begin", batch=batch, training=training)

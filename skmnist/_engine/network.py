@@ -259,8 +259,8 @@ class Linear(nn.Linear):
         return weight.values, bias.values
 
     def gradients_in_tiles(self) -> tuple[torch.Tensor | None, torch.Tensor | None]:
-        """Return the memory for the gradients, None for what is frozen."""
-        weight, bias = self._find_tiles()
+        """Return the gradients' memory, as `in_tiles` found it; None if frozen."""
+        weight, bias = self.tiles or self._find_tiles()
         return weight.gradient, bias.gradient
 
     def _find_tiles(self):

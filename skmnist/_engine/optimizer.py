@@ -11,8 +11,9 @@ from torch.optim import Optimizer
 
 from skmnist._engine import internals
 
-# See forget_faint_momentum.
+# Of a momentum: what is forgotten, and the steps until that is looked for again.
 FAINT = 1e-30
+STEPS_BETWEEN = 100
 
 
 class FusedStep(Optimizer):
@@ -226,9 +227,9 @@ def forget_faint_momentum(optimizer: Optimizer) -> None:
     """Set to zero what is left of a momentum after long without a gradient.
 
     A pixel that is almost always black leaves numbers that fall below 1e-38, where
-    processors of Intel take a hundred times as long for each. Every hundred steps is
-    often enough: at 0.9 a step a momentum of 1e-30 needs 175 to fall as low. So small a
-    one does not change a weight.
+    processors of Intel take a hundred times as long for each. Every `STEPS_BETWEEN`
+    steps is often enough: at 0.9 a step a momentum of `FAINT` needs 175 to fall as low.
+    So small a one does not change a weight.
 
     Parameters
     ----------
