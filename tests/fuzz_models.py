@@ -3,7 +3,7 @@
 python tests/fuzz_models.py [NUMBER [SEED]]: files of all kinds of models are changed by
 the grammar of their schema. Each is loaded, and what loads is displayed, cloned and
 predicts, in a process with a limit on its memory. It prints what took most, and fails
-where a file takes more than its share or ends the process.
+where a file takes more than its share or ends the process, or where all end alike.
 """
 
 import copy
@@ -51,6 +51,8 @@ def main(number=5000, seed=0):
     print(f"{megabytes[0]:.0f} MB (seed {megabytes[1]})")
     if seconds[0] > MAX_SECONDS or megabytes[0] > MAX_MEGABYTES:
         sys.exit("A file took more than its share.")
+    if not {"loaded", "refused"} <= outcomes.keys():
+        sys.exit("Some files must load, and others be refused.")
 
 
 def fuzz(folder, seeds):
