@@ -42,27 +42,31 @@ def edited(saved, tmp_path, change):
 
 def with_parameter(saved, tmp_path, node, name="verbose"):
     def change(schema, members):
-        schema["content"]["content"][name] = node
+        attributes_of(schema)[name] = node
 
     return edited(saved, tmp_path, change)
+
+
+def attributes_of(schema):
+    return schema["content"]["content"]
 
 
 def with_attributes(saved, tmp_path, **values):
     """Write a copy of an estimator's file with other attributes; ... leaves one out."""
 
     def change(schema, members):
-        content = schema["content"]
+        attributes = attributes_of(schema)
         for name, value in values.items():
-            members.pop(content["content"].pop(name, {}).get("file"), None)
+            members.pop(attributes.pop(name, {}).get("file"), None)
             if isinstance(value, np.ndarray):
                 file = f"new-{name}.npy"
                 members[file] = npy(value)
                 array = node("NdArrayNode", "numpy.ndarray", type="numpy", file=file)
-                content["content"][name] = array
+                attributes[name] = array
             elif value is not ...:
-                content["content"][name] = json_node(value)
-        names = [node("TypeNode", "builtins.str") for _ in content["content"]]
-        content["key_types"]["content"] = names
+                attributes[name] = json_node(value)
+        names = [node("TypeNode", "builtins.str") for _ in attributes]
+        schema["content"]["key_types"]["content"] = names
 
     return edited(saved, tmp_path, change)
 

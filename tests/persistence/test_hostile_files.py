@@ -23,6 +23,7 @@ pytest.importorskip("skops")
 
 from forgery import (
     SCHEMA,
+    attributes_of,
     edited,
     forge,
     items,
@@ -138,7 +139,7 @@ def test_a_random_state_at_a_hostile_position_is_refused(tmp_path, position):
     save_model(small(random_state=np.random.RandomState(0)), path)
 
     def change(schema, members):
-        random_state = schema["content"]["content"]["random_state"]["content"]
+        random_state = attributes_of(schema)["random_state"]["content"]
         random_state["content"]["state"]["content"]["pos"] = json_node(position)
 
     with pytest.raises(ValueError, match="malformed RandomStateNode"):
@@ -266,7 +267,7 @@ def test_a_hostile_array_is_refused(saved, tmp_path, content, reason):
 def test_a_scalar_that_would_allocate_is_refused(saved, tmp_path):
     def change(schema, members):
         scalar = node("NdArrayNode", "numpy.void", type="numpy", file="void.npy")
-        schema["content"]["content"]["verbose"] = scalar
+        attributes_of(schema)["verbose"] = scalar
         members["void.npy"] = npy(np.array(10**9))
 
     with pytest.raises(ValueError, match=r"array of type numpy\.void"):
@@ -291,7 +292,7 @@ def test_settings_that_do_not_fit_the_weights_are_refused(
     saved, tmp_path, peak_memory, name, value
 ):
     def change(schema, members):
-        schema["content"]["content"]["_built_with"]["content"][name] = json_node(value)
+        attributes_of(schema)["_built_with"]["content"][name] = json_node(value)
 
     path = edited(saved, tmp_path, change)
     with (
@@ -307,7 +308,7 @@ def test_weights_and_optimizer_state_of_another_shape_are_refused(
     saved, tmp_path, number
 ):
     def change(schema, members):
-        state = schema["content"]["content"]["_net_state"]["content"]
+        state = attributes_of(schema)["_net_state"]["content"]
         weights = list(state["weights"]["content"].values())
         optimizer = state["optimizer"]["content"]["state"]["content"]
         moments = [part for of in optimizer.values() for part in of["content"].values()]
@@ -320,7 +321,7 @@ def test_weights_and_optimizer_state_of_another_shape_are_refused(
 @pytest.mark.parametrize("dtype", ["float16", "float64", ">f4", "int32"])
 def test_weights_of_another_type_are_refused(saved, tmp_path, dtype):
     def change(schema, members):
-        state = schema["content"]["content"]["_net_state"]["content"]
+        state = attributes_of(schema)["_net_state"]["content"]
         for weight in state["weights"]["content"].values():
             array = np.load(io.BytesIO(members[weight["file"]]))
             members[weight["file"]] = npy(array.astype(dtype))
@@ -331,7 +332,7 @@ def test_weights_of_another_type_are_refused(saved, tmp_path, dtype):
 
 def test_a_model_of_a_type_that_does_not_train_is_refused(saved, tmp_path):
     def change(schema, members):
-        state = schema["content"]["content"]
+        state = attributes_of(schema)
         state["_dtype"] = json_node("float16")
         for weight in state["_net_state"]["content"]["weights"]["content"].values():
             array = np.load(io.BytesIO(members[weight["file"]]))
@@ -381,10 +382,6 @@ def test_a_mutated_file_loads_equal_or_is_refused(
 
 
 # Files under a megabyte that took gigabytes, minutes or the process, or did harm later.
-
-
-def attributes_of(schema):
-    return schema["content"]["content"]
 
 
 def list_of(*nodes):

@@ -42,6 +42,7 @@ pytest.importorskip("skops")
 
 import small_models
 from forgery import (
+    attributes_of,
     edited,
     json_node,
     with_parameter,
@@ -266,7 +267,7 @@ def test_another_version_of_sklearn_warns(digits, tmp_path):
     save_model(make_pipeline(StandardScaler(), small()).fit(*digits), path)
 
     def change(schema, members):
-        schema["content"]["content"]["_sklearn_version"] = json_node("0.1")
+        attributes_of(schema)["_sklearn_version"] = json_node("0.1")
 
     with pytest.warns(InconsistentVersionWarning, match=r"from version 0\.1"):
         load_model(edited(path, tmp_path, change))

@@ -32,7 +32,7 @@ from sklearn.random_projection import GaussianRandomProjection
 
 pytest.importorskip("skops")
 
-from forgery import edited, json_node, members_of, with_attributes
+from forgery import attributes_of, edited, json_node, members_of, with_attributes
 from skmnist.persistence import load_model, save_model
 from small_models import small
 
@@ -201,7 +201,7 @@ def test_labels_for_columns_that_are_not_there_are_refused(tmp_path, refused):
     model.transform([("a",)])
 
     def change(schema, members):
-        columns = schema["content"]["content"]["_cached_dict"]["content"]
+        columns = attributes_of(schema)["_cached_dict"]["content"]
         columns["a"] = json_node(10**6)
 
     path = edited(path_of(model, tmp_path), tmp_path, change)
