@@ -105,10 +105,12 @@ def saved(mnist, tmp_path_factory):
 
 # In one process one after another: most of the time goes into its imports.
 FORKS = [way for way in WAYS if "fork" in way and way != LOADED]
-OTHERS = [way for way in WAYS if "fork" not in way]
+REST = [way for way in WAYS if "fork" not in way]
 
 
-@pytest.mark.parametrize("ways", [[LOADED], FORKS, OTHERS], ids=["loaded", "fork", ""])
+@pytest.mark.parametrize(
+    "ways", [[LOADED], FORKS, REST], ids=["loaded", "fork", "rest"]
+)
 def test_a_child_fits_and_predicts_to_the_bit(saved, ways):
     if "fork" in ways[0] and not hasattr(os, "fork"):
         pytest.skip("unavailable here: os.fork, which Windows lacks")
