@@ -3,16 +3,23 @@ import re
 import shlex
 import subprocess
 import sys
+from functools import partial
 
 import joblib
 import matplotlib.image
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.metrics import accuracy_score, classification_report
+from sklearn.metrics import (
+    ConfusionMatrixDisplay,
+    accuracy_score,
+    classification_report,
+)
+from sklearn.pipeline import make_pipeline
 
-from skmnist import __version__
-from skmnist.cli import load_images, main, make_parser
+from skmnist import ImageGridDisplay, ImageScaler, __version__
+from skmnist.cli import load_images, main, make_parser, write_results
+from small_models import small
 
 RESULTS = [
     *("confusion_matrix.png", "history.csv", "history.png", "misclassified.png"),
@@ -78,6 +85,28 @@ def test_the_figures_are_those_of_the_test_images(run):
     report = classification_report(images.y_test, predicted, digits=3, zero_division=0)
     assert f"test accuracy: {accuracy:.4f}" in printed.splitlines()
     assert report in printed
+
+
+def test_the_pictures_are_of_the_test_images(tmp_path, monkeypatch):
+    images = load_images("digits", data_home=None)
+    model = make_pipeline(ImageScaler(images.max_intensity), small())
+    model.fit(images.X_train, images.y_train)
+    drawn = []
+
+    def note(draw, model, X, y, **options):
+        drawn.append((X, y))
+        return draw(model, X, y, **options)
+
+    for display, name in [
+        (ConfusionMatrixDisplay, "from_estimator"),
+        (ImageGridDisplay, "from_misclassified"),
+    ]:
+        monkeypatch.setattr(display, name, partial(note, getattr(display, name)))
+
+    write_results(model, images, tmp_path)
+
+    assert len(drawn) == 2
+    assert all(X is images.X_test and y is images.y_test for X, y in drawn)
 
 
 def test_the_test_images_have_a_fifth_of_each_digit():

@@ -140,7 +140,13 @@ def test_intensities_above_the_maximum_get_a_warning():
 
 
 @pytest.mark.parametrize(
-    "X", [np.array([[0, 1]], np.uint8), np.array([[0.0, 200.0]]), np.zeros((2, 3))]
+    "X",
+    [
+        np.array([[0, 1]], np.uint8),
+        np.array([[0, 255]], np.uint8),
+        np.array([[0.0, 200.0]]),
+        np.zeros((2, 3)),
+    ],
 )
 def test_ordinary_images_get_no_warning(X, recwarn):
     ImageScaler().fit(X)
