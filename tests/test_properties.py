@@ -66,7 +66,12 @@ def test_labels_come_back_as_given(labels):
     y = np.array(labels)
     X = np.eye(len(y), dtype=np.float32)
     model = MNISTMLPClassifier(
-        (8,), dropout=0, validation_split=None, learning_rate=0.1, max_epochs=40
+        (64,),
+        dropout=0,
+        validation_split=None,
+        learning_rate=0.1,
+        max_epochs=40,
+        random_state=0,
     )
 
     predicted = model.fit(X, y).predict(X)
