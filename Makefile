@@ -9,6 +9,10 @@ SCRIPTS := bin
 endif
 BIN := .venv/$(SCRIPTS)
 
+# Tests run in two processes, with two threads each: waiting threads must not spin.
+test test-oldest test-middle: export OMP_WAIT_POLICY = passive
+PYTEST := python -m pytest -n 2 --dist worksteal
+
 # The releases of scikit-learn between the oldest and the newest.
 MIDDLE := 1.7.2 1.8.0
 
@@ -26,16 +30,16 @@ data: .venv/demo  ## Download MNIST into scikit-learn's data home
 	$(BIN)/python -c 'from skmnist import fetch_mnist; fetch_mnist(subset="all")'
 
 test: .venv/test  ## Run the tests and the examples in the docstrings
-	$(BIN)/python -m pytest --cov
-	SCIPY_ARRAY_API=1 $(BIN)/python -m pytest -q tests/test_common.py
+	$(BIN)/$(PYTEST) --cov
+	SCIPY_ARRAY_API=1 $(BIN)/$(PYTEST) -q tests/test_common.py
 
 test-oldest: .venv-oldest/test  ## Run the tests with the oldest versions (Python 3.11)
-	.venv-oldest/$(SCRIPTS)/python -m pytest
+	.venv-oldest/$(SCRIPTS)/$(PYTEST)
 
 test-middle: $(MIDDLE:%=test-%)  ## Run scikit-learn's checks with its middle versions
 
 $(MIDDLE:%=test-%): test-%: .venv-%/test
-	.venv-$*/$(SCRIPTS)/python -m pytest -q tests/test_common.py README.md
+	.venv-$*/$(SCRIPTS)/$(PYTEST) -q tests/test_common.py README.md
 
 dist: .venv/dist  ## Build the sdist and the wheel into dist
 	rm -rf dist
