@@ -39,6 +39,8 @@ MAX_JOBS = 64
 MAX_THREADS = 256
 # Of polynomials: a sparse one of a higher degree is made column by column.
 MAX_DEGREE = 3
+# In Python, ten microseconds each: half a second for 50 images.
+MAX_UPDATES = 1_000
 MAX_NAME = 100
 # Axes that a user's data also have, or that no result has.
 UNBOUNDED = ("features", "thresholds", "samples")
@@ -123,6 +125,11 @@ def is_number_of_iterations(value: Any, sizes: Sizes) -> bool:
     return True
 
 
+def is_number_of_updates(value: Any, sizes: Sizes) -> bool:
+    """Tell whether a value may be how often `transform` does so for each image."""
+    return is_number_of_iterations(value, sizes) and value <= MAX_UPDATES
+
+
 def is_number_of_threads(value: Any, sizes: Sizes) -> bool:
     """Tell whether a value is as many threads as a machine may have."""
     return type(value) is int and 1 <= value <= MAX_THREADS
@@ -178,6 +185,12 @@ def has_axes(axes: str, kinds: str = "biuf") -> Rule:
         )
 
     return rule
+
+
+def has_fast_axes(axes: str) -> Rule:
+    """Return a rule for arrays that need no other type for each product."""
+    rule = has_axes(axes, "f")
+    return lambda value, sizes: rule(value, sizes) and value.dtype.itemsize in (4, 8)
 
 
 def has_labels(axis: str) -> Rule:

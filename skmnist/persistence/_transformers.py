@@ -2,7 +2,7 @@
 
 What they do with images is arithmetic on arrays whose sizes the rules pin. Others are
 left out: their compiled code trusts what it is given (trees, neighbors), they take as
-long as a file says (dictionaries, topics), or they read files (text). `LabelBinarizer`
+long as a file says (dictionaries), or they read files (text). `LabelBinarizer`
 writes into a sparse matrix, unchecked, where bisection finds a label; it errs if the
 labels that it is given are of another type than its own.
 """
@@ -10,42 +10,12 @@ labels that it is given are of another type than its own.
 from __future__ import annotations
 
 import numpy as np
+from sklearn import decomposition, feature_selection, kernel_approximation
 from sklearn.cluster import KMeans, MiniBatchKMeans
 from sklearn.cross_decomposition import CCA, PLSSVD, PLSCanonical, PLSRegression
-from sklearn.decomposition import (
-    NMF,
-    PCA,
-    FactorAnalysis,
-    FastICA,
-    IncrementalPCA,
-    KernelPCA,
-    MiniBatchNMF,
-    MiniBatchSparsePCA,
-    SparsePCA,
-    TruncatedSVD,
-)
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.feature_extraction.text import TfidfTransformer
-from sklearn.feature_selection import (
-    RFE,
-    RFECV,
-    GenericUnivariateSelect,
-    SelectFdr,
-    SelectFpr,
-    SelectFromModel,
-    SelectFwe,
-    SelectKBest,
-    SelectPercentile,
-    SequentialFeatureSelector,
-    VarianceThreshold,
-)
 from sklearn.impute import MissingIndicator, SimpleImputer
-from sklearn.kernel_approximation import (
-    AdditiveChi2Sampler,
-    Nystroem,
-    RBFSampler,
-    SkewedChi2Sampler,
-)
 from sklearn.metrics._scorer import _Scorer
 from sklearn.neighbors import NeighborhoodComponentsAnalysis
 from sklearn.neural_network import BernoulliRBM
@@ -79,6 +49,7 @@ from skmnist.persistence._rules import (
     has_axes,
     has_clusters_of_images,
     has_encodings_of_classes,
+    has_fast_axes,
     has_labels,
     has_outputs_of_categories,
     has_outputs_of_degrees,
@@ -97,6 +68,7 @@ from skmnist.persistence._rules import (
     is_number,
     is_number_of_iterations,
     is_number_of_threads,
+    is_number_of_updates,
     is_one_of,
     is_scalar,
     is_setting,
@@ -198,7 +170,7 @@ _ELIMINATION: dict[str, Rule] = {
 
 # Their parameters are numbers and names, but for those that have a rule of their own.
 OF_SCALARS: dict[type, dict[str, Rule]] = {
-    AdditiveChi2Sampler: {"sample_steps": is_one_of(1, 2, 3)},
+    kernel_approximation.AdditiveChi2Sampler: {"sample_steps": is_one_of(1, 2, 3)},
     BernoulliRBM: {
         "batch_size": is_amount,
         "n_components": is_amount,
@@ -215,9 +187,16 @@ OF_SCALARS: dict[type, dict[str, Rule]] = {
         "n_components_": is_size_of("outputs"),
         "_n_features_out": is_size_of("outputs"),
     },
-    RBFSampler: _RANDOM_FEATURES,
-    SkewedChi2Sampler: _RANDOM_FEATURES,
-    Nystroem: {
+    kernel_approximation.PolynomialCountSketch: {
+        "degree": is_degree,
+        "n_components": is_size_of("outputs"),
+        "indexHash_": has_axes("degrees hashed", "iu"),
+        "bitHash_": has_axes("degrees hashed"),
+        "_n_features_out": is_size_of("outputs"),
+    },
+    kernel_approximation.RBFSampler: _RANDOM_FEATURES,
+    kernel_approximation.SkewedChi2Sampler: _RANDOM_FEATURES,
+    kernel_approximation.Nystroem: {
         "kernel": is_text,
         "kernel_params": or_none(is_dict_of(is_scalar)),
         "n_components": is_amount,
@@ -227,7 +206,7 @@ OF_SCALARS: dict[type, dict[str, Rule]] = {
         "_n_features_out": is_size_of("outputs"),
     },
     KernelCenterer: {"K_fit_rows_": features, "K_fit_all_": is_number},
-    KernelPCA: {
+    decomposition.KernelPCA: {
         "kernel": is_text,
         "kernel_params": or_none(is_dict_of(is_scalar)),
         "n_components": is_amount,
@@ -260,10 +239,10 @@ OF_SCALARS: dict[type, dict[str, Rule]] = {
         "_max_components": is_int,
         "_n_features_out": is_size_of("transformed"),
     },
-    SparsePCA: _SPARSE_PCA,
-    MiniBatchSparsePCA: _SPARSE_PCA,
-    NMF: _NMF | {"solver": is_one_of("cd", "mu")},
-    MiniBatchNMF: _NMF
+    decomposition.SparsePCA: _SPARSE_PCA,
+    decomposition.MiniBatchSparsePCA: _SPARSE_PCA,
+    decomposition.NMF: _NMF | {"solver": is_one_of("cd", "mu")},
+    decomposition.MiniBatchNMF: _NMF
     | {
         "transform_max_iter": or_none(is_number_of_iterations),
         "_transform_max_iter": is_number_of_iterations,
@@ -276,6 +255,18 @@ OF_SCALARS: dict[type, dict[str, Rule]] = {
         "_ewa_cost_min": or_none(is_number),
         "_no_improvement": is_int,
         "n_steps_": is_int,
+    },
+    decomposition.LatentDirichletAllocation: {
+        "n_components": is_amount,
+        "max_doc_update_iter": is_number_of_updates,
+        "components_": matrix,
+        "exp_dirichlet_component_": has_fast_axes("components features"),
+        "doc_topic_prior_": is_number,
+        "topic_word_prior_": is_number,
+        "bound_": is_number,
+        "n_batch_iter_": is_int,
+        "n_iter_": is_int,
+        "random_state_": is_a(np.random.RandomState),
     },
     KMeans: _KMEANS | {"_algorithm": is_text},
     MiniBatchKMeans: _KMEANS
@@ -308,10 +299,11 @@ OF_SCALARS: dict[type, dict[str, Rule]] = {
         "_cached_dict": or_none(is_a(dict)),
     },
     TfidfTransformer: {"idf_": features},
-    SelectFromModel: _ELIMINATION | {"max_features_": is_int},
-    RFE: _ELIMINATION,
-    RFECV: _ELIMINATION,
-    SequentialFeatureSelector: _ELIMINATION | {"n_features_to_select_": is_int},
+    feature_selection.SelectFromModel: _ELIMINATION | {"max_features_": is_int},
+    feature_selection.RFE: _ELIMINATION,
+    feature_selection.RFECV: _ELIMINATION,
+    feature_selection.SequentialFeatureSelector: _ELIMINATION
+    | {"n_features_to_select_": is_int},
 }
 TRANSFORMERS: dict[type, dict[str, Rule]] = {
     StandardScaler: {
@@ -369,7 +361,7 @@ TRANSFORMERS: dict[type, dict[str, Rule]] = {
         "encodings_": is_list_of(has_axes("categories")),
     },
     LabelEncoder: {"classes_": labels},
-    PCA: {
+    decomposition.PCA: {
         "components_": matrix,
         "mean_": features,
         "explained_variance_": components,
@@ -380,7 +372,7 @@ TRANSFORMERS: dict[type, dict[str, Rule]] = {
         "n_samples_": is_int,
         "_fit_svd_solver": is_text,
     },
-    IncrementalPCA: {
+    decomposition.IncrementalPCA: {
         "components_": matrix,
         "mean_": features,
         "var_": features,
@@ -392,13 +384,13 @@ TRANSFORMERS: dict[type, dict[str, Rule]] = {
         "n_samples_seen_": is_number,
         "batch_size_": is_int,
     },
-    TruncatedSVD: {
+    decomposition.TruncatedSVD: {
         "components_": matrix,
         "explained_variance_": components,
         "explained_variance_ratio_": components,
         "singular_values_": components,
     },
-    FastICA: {
+    decomposition.FastICA: {
         "components_": matrix,
         "mean_": features,
         "whitening_": matrix,
@@ -406,20 +398,20 @@ TRANSFORMERS: dict[type, dict[str, Rule]] = {
         "_unmixing": has_axes("components components"),
         "n_iter_": is_int,
     },
-    FactorAnalysis: {
+    decomposition.FactorAnalysis: {
         "components_": matrix,
         "mean_": features,
         "noise_variance_": features,
         "loglike_": is_list_of(is_number),
         "n_iter_": is_int,
     },
-    SelectKBest: _SELECTION,
-    SelectPercentile: _SELECTION,
-    SelectFpr: _SELECTION,
-    SelectFdr: _SELECTION,
-    SelectFwe: _SELECTION,
-    GenericUnivariateSelect: _SELECTION,
-    VarianceThreshold: {"variances_": features},
+    feature_selection.SelectKBest: _SELECTION,
+    feature_selection.SelectPercentile: _SELECTION,
+    feature_selection.SelectFpr: _SELECTION,
+    feature_selection.SelectFdr: _SELECTION,
+    feature_selection.SelectFwe: _SELECTION,
+    feature_selection.GenericUnivariateSelect: _SELECTION,
+    feature_selection.VarianceThreshold: {"variances_": features},
     SimpleImputer: {
         "statistics_": has_labels("features"),
         "indicator_": or_none(is_a(MissingIndicator)),

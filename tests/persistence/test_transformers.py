@@ -41,6 +41,8 @@ TRANSFORMERS = [
     kernel_approximation.AdditiveChi2Sampler(),
     kernel_approximation.Nystroem(n_components=9, random_state=0),
     kernel_approximation.Nystroem("poly", degree=2, n_components=9, random_state=0),
+    kernel_approximation.PolynomialCountSketch(n_components=99, random_state=0),
+    kernel_approximation.PolynomialCountSketch(degree=3, coef0=1, random_state=0),
     kernel_approximation.RBFSampler(n_components=99, random_state=0),
     kernel_approximation.SkewedChi2Sampler(n_components=99, random_state=0),
     neural_network.BernoulliRBM(9, n_iter=2, random_state=0),
@@ -52,6 +54,7 @@ TRANSFORMERS = [
     cross_decomposition.PLSRegression(3),
     cross_decomposition.PLSSVD(1),
     decomposition.KernelPCA(5, kernel="rbf", fit_inverse_transform=True),
+    decomposition.LatentDirichletAllocation(3, random_state=0),
     decomposition.MiniBatchNMF(5, max_iter=20, random_state=0),
     decomposition.MiniBatchSparsePCA(3, max_iter=5, random_state=0),
     decomposition.NMF(5, max_iter=20, random_state=0),
@@ -132,6 +135,8 @@ NYSTROEM = kernel_approximation.Nystroem(n_components=9)
 KMEANS = cluster.KMeans(5)
 NMF = decomposition.NMF(5, max_iter=20)
 MINI_NMF = decomposition.MiniBatchNMF(5, max_iter=20)
+SKETCH = kernel_approximation.PolynomialCountSketch(n_components=99)
+TOPICS = decomposition.LatentDirichletAllocation(3, max_iter=2)
 SELECTION = SelectFromModel(LINEAR)
 POLYNOMIAL = PolynomialFeatures()
 HOSTILE = {
@@ -164,6 +169,20 @@ HOSTILE = {
     ),
     "iterations of small batches": (MINI_NMF, {"_transform_max_iter": 10**9}),
     "powers of small batches": (MINI_NMF, {"_beta_loss": 1}),
+    "updates without end": (TOPICS, {"max_doc_update_iter": 10_000}),
+    "topics of other pixels": (TOPICS, {"exp_dirichlet_component_": np.ones((3, 99))}),
+    "topics of slow halves": (
+        TOPICS,
+        {"exp_dirichlet_component_": np.ones((3, 16), "f2")},
+    ),
+    "topics of slow bytes": (
+        TOPICS,
+        {"exp_dirichlet_component_": np.ones((3, 16), "i1")},
+    ),
+    "a sketch of a high degree": (SKETCH, {"degree": 10**6}),
+    "a larger sketch": (SKETCH, {"n_components": 10_000}),
+    "a sketch without end": (SKETCH, {"n_components": 10**9, "_n_features_out": ...}),
+    "a sketch of more pixels": (SKETCH, {"indexHash_": np.zeros((2, 99), "i8")}),
     "a path to what is not fitted": (SELECTION, {"importance_getter": "__class__"}),
     "pixels again and again": (RFE(LINEAR), {"support_": np.zeros(16, "i8")}),
     "steps without end": (
