@@ -333,7 +333,12 @@ class MLPNet(NeuralNetClassifier):
         )
         self._steps_by_hand = self._is_as_built()
         tally = Tally()
-        for number, (batch, weight) in enumerate(iterator.weighted()):
+        batches = iterator.weighted()
+        is_on_cpu = torch.device(self.device).type == "cpu"
+        # Only where the results do not depend on the number of threads.
+        if training and self._steps_by_hand and is_on_cpu and not are_batches_seen:
+            batches = torch_threads.watched(batches)
+        for number, (batch, weight) in enumerate(batches):
             if training and number % STEPS_BETWEEN == 0:
                 forget_faint_momentum(self.optimizer_)
             if are_batches_seen:

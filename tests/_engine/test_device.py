@@ -1,13 +1,18 @@
 """Which device a fit is on, and how many threads it has."""
 
+import math
 import multiprocessing
 import subprocess
 import sys
+import time
 
 import pytest
 import torch
+from numpy.testing import assert_array_equal
+from skorch.callbacks import Callback
 
-from skmnist._engine.device import resolve_device
+from skmnist._engine import device
+from skmnist._engine.device import FreeCores, resolve_device
 from small_models import small
 
 
@@ -71,3 +76,153 @@ def test_fits_in_threads_share_the_threads_of_torch():
     ).stdout
 
     assert printed.splitlines() == ["[2, 2, 2, 2] 4", "[4, 4, 4] 4"]
+
+
+class Clock:
+    """Time that passes only when a test says so, and the cores that were used."""
+
+    def __init__(self):
+        self.now = self.used = 0.0
+
+    def perf_counter(self):
+        return self.now
+
+    def process_time(self):
+        return self.used
+
+    def let_pass(self, seconds, n_cores):
+        self.now += seconds
+        self.used += seconds * n_cores
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(device, "time", clock)
+    return clock
+
+
+@pytest.fixture
+def cores(monkeypatch, clock):
+    """Of a process that has eight threads."""
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 8)
+    cores = FreeCores()
+    cores.do_threads_spin = True
+    cores.resume()
+    return cores
+
+
+def watch(cores, clock, *numbers, seconds=0.06):
+    """Let the numbers of cores be used in turn, and return the limits after each."""
+    limits = []
+    for n_cores in numbers:
+        clock.let_pass(seconds, n_cores)
+        cores.look()
+        limits.append(cores.limit)
+    return limits
+
+
+def test_threads_that_lack_cores_are_given_up(cores, clock):
+    assert watch(cores, clock, 8, 5.7, 5.7) == [math.inf, math.inf, 5]
+
+
+def test_free_cores_leave_the_threads_alone(cores, clock):
+    assert watch(cores, clock, 6, 8, 7, 6) == [math.inf] * 4
+
+
+def test_what_is_over_at_once_is_not_heeded(cores, clock):
+    assert watch(cores, clock, 1, 8, 1, 8) == [math.inf] * 4
+
+
+def test_there_is_always_one_thread(cores, clock):
+    assert watch(cores, clock, 0.4, 0.4)[-1] == 1
+
+
+def test_all_cores_are_tried_again(cores, clock, monkeypatch):
+    assert watch(cores, clock, 1.5, 1.5)[-1] == 1
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
+    assert watch(cores, clock, *[1] * 40) == [1] * 39 + [math.inf]
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 8)
+    assert watch(cores, clock, 1.5, 1.5)[-1] == 1
+
+
+def test_short_steps_are_looked_at_together(cores, clock):
+    limits = watch(cores, clock, *[1] * 8, seconds=1 / 64)
+    assert limits == [math.inf] * 7 + [1]
+
+
+def test_short_epochs_are_looked_at_together(cores, clock):
+    for _ in range(4):
+        watch(cores, clock, 1, seconds=1 / 32)
+        cores.pause()
+        clock.let_pass(60, 8)  # in a callback
+        cores.resume()
+    assert cores.limit == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="unavailable here: Linux")
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        ({}, True),
+        ({"OMP_WAIT_POLICY": "passive"}, False),
+        ({"GOMP_SPINCOUNT": "9"}, False),
+    ],
+)
+def test_threads_that_do_not_spin_are_not_watched(monkeypatch, environment, expected):
+    monkeypatch.setattr(device.os, "environ", environment)
+    assert FreeCores().do_threads_spin is expected
+
+
+def test_what_is_not_watched_has_no_limit(cores, clock):
+    cores.do_threads_spin = False
+    assert watch(cores, clock, 1, 1, 1) == [math.inf] * 3
+
+
+@pytest.fixture
+def busy_machine(monkeypatch):
+    """A machine that never has a core free, for all fits from now on."""
+    cores = FreeCores()
+    cores.WINDOW, cores.do_threads_spin = 0, True
+    monkeypatch.setattr(device.torch_threads, "cores", cores)
+    monkeypatch.setattr(time, "process_time", lambda: 0.0)
+    return cores
+
+
+def test_a_fit_without_free_cores_goes_on_with_one_thread(digits, request):
+    n_threads = torch.get_num_threads()
+    seen = []
+
+    class Note(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            seen.append(torch.get_num_threads())
+
+    model = small(callbacks=[Note])
+    expected = model.fit(*digits).predict_proba(digits[0])
+    request.getfixturevalue("busy_machine")
+    proba = model.fit(*digits).predict_proba(digits[0])
+
+    assert seen == [n_threads, n_threads, 1, 1]
+    assert torch.get_num_threads() == n_threads
+    assert_array_equal(proba, expected)
+
+
+class Wait(Callback):
+    """Is called after each batch, and could do anything."""
+
+    def on_batch_end(self, net, **kwargs):
+        pass
+
+
+class Listen(Callback):
+    """Has the steps go by autograd, whose results depend on the number of threads."""
+
+    def on_train_begin(self, net, **kwargs):
+        net.module_.register_forward_hook(lambda *args: None)
+
+
+@pytest.mark.parametrize("callback", [Wait, Listen])
+def test_some_trainings_are_not_watched(digits, busy_machine, callback):
+    small(callbacks=[callback]).fit(*digits)
+
+    assert busy_machine.limit == math.inf
