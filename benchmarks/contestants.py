@@ -6,16 +6,21 @@ holds no other's.
 
 from __future__ import annotations
 
+import functools
+import importlib.util
+import os
+import time
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 
-LEARNING_RATE = 1e-3
 N_CLASSES = 10
+# Of the arrays of a step: for the default network 150 MB.
+N_COLD_COPIES = 64
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,8 @@ class Setting:
         The number of passes over the images.
     dropout : float, default=0.5
         The share of each hidden layer's outputs that is dropped in training.
+    learning_rate : float, default=1e-3
+        The step size of Adam.
     seed : int, default=0
         Determines weights, order and dropout.
     """
@@ -43,6 +50,7 @@ class Setting:
     batch_size: int = 128
     epochs: int = 1
     dropout: float = 0.5
+    learning_rate: float = 1e-3
     seed: int = 0
 
     @property
@@ -51,17 +59,54 @@ class Setting:
         return self.n_rows // 4
 
 
-class Contestant(NamedTuple):
+class Fitted(NamedTuple):
+    """A model, its accuracy on the validation set after each epoch, and what is once.
+
+    `compile_seconds` is what a fit takes to compile its program, each time anew.
+    """
+
+    model: Any
+    valid_accuracies: list[float]
+    compile_seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Contestant:
     """One way to fit the network.
 
-    `fit` takes float32 images in [0, 1] and int labels to train on, the same to
-    validate on, and a :class:`Setting`. `predict` takes what `fit` returned and images.
+    Parameters
+    ----------
+    label : str
+        What it is called in tables and pictures.
+    packages : tuple of str
+        What it imports.
+    fit : callable
+        Takes float32 images in [0, 1] and int labels to train on, the same to validate
+        on, and a :class:`Setting`; returns a :class:`Fitted`.
+    predict : callable or None
+        Takes a fitted model and images; None for what has no model.
+    environment : dict, default={}
+        The environment variables that it needs.
+    is_compiled : bool, default=False
+        Whether its first fit to data of a size compiles a program for all later ones.
     """
 
     label: str
-    package: str
-    fit: Callable[..., Any]
+    packages: tuple[str, ...]
+    fit: Callable[..., Fitted | None]
     predict: Callable[[Any, np.ndarray], np.ndarray] | None
+    environment: dict[str, str] = field(default_factory=dict)
+    is_compiled: bool = False
+
+    def load(self) -> None:
+        """Import what takes long."""
+        os.environ.update(self.environment)
+        for package in self.packages:
+            importlib.import_module(package)
+
+    def find_missing(self) -> list[str]:
+        """Return the packages that are not installed."""
+        return [name for name in self.packages if not importlib.util.find_spec(name)]
 
 
 def fit_skmnist(X_train, y_train, X_valid, y_valid, setting):
@@ -71,13 +116,14 @@ def fit_skmnist(X_train, y_train, X_valid, y_valid, setting):
     model = MNISTMLPClassifier(
         setting.hidden_layer_sizes,
         dropout=setting.dropout,
-        learning_rate=LEARNING_RATE,
+        learning_rate=setting.learning_rate,
         batch_size=setting.batch_size,
         max_epochs=setting.epochs,
         device="cpu",
         random_state=setting.seed,
     )
-    return model.fit(X_train, y_train, X_val=X_valid, y_val=y_valid)
+    model.fit(X_train, y_train, X_val=X_valid, y_val=y_valid)
+    return Fitted(model, model.history_["valid_accuracy"].tolist())
 
 
 def fit_skmnist_medium(X_train, y_train, X_valid, y_valid, setting):
@@ -108,14 +154,15 @@ def fit_skorch(X_train, y_train, X_valid, y_valid, setting):
         make_module(X_train.shape[1], setting),
         criterion=torch.nn.CrossEntropyLoss,
         optimizer=torch.optim.Adam,
-        lr=LEARNING_RATE,
+        lr=setting.learning_rate,
         batch_size=setting.batch_size,
         max_epochs=setting.epochs,
         train_split=predefined_split(Dataset(X_valid, y_valid)),
         callbacks=[train_accuracy],
         verbose=0,
     )
-    return net.fit(X_train, y_train)
+    net.fit(X_train, y_train)
+    return Fitted(net, net.history[:, "valid_acc"])
 
 
 def fit_sklearn(X_train, y_train, X_valid, y_valid, setting):
@@ -125,7 +172,7 @@ def fit_sklearn(X_train, y_train, X_valid, y_valid, setting):
 
     model = MLPClassifier(
         setting.hidden_layer_sizes,
-        learning_rate_init=LEARNING_RATE,
+        learning_rate_init=setting.learning_rate,
         batch_size=setting.batch_size,
         max_iter=setting.epochs,
         early_stopping=True,
@@ -135,7 +182,8 @@ def fit_sklearn(X_train, y_train, X_valid, y_valid, setting):
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        return model.fit(_rejoin(X_train, X_valid), _rejoin(y_train, y_valid))
+        model.fit(_rejoin(X_train, X_valid), _rejoin(y_train, y_valid))
+    return Fitted(model, model.validation_scores_)
 
 
 def fit_keras(X_train, y_train, X_valid, y_valid, setting):
@@ -150,19 +198,26 @@ def fit_keras(X_train, y_train, X_valid, y_valid, setting):
     layers.append(keras.layers.Dense(N_CLASSES, activation="softmax"))
     model = keras.Sequential(layers)
     model.compile(
-        optimizer=keras.optimizers.Adam(LEARNING_RATE),
+        optimizer=keras.optimizers.Adam(setting.learning_rate),
         loss="sparse_categorical_crossentropy",
         metrics=["accuracy"],
     )
-    model.fit(
+    ends = [time.perf_counter()]
+    timer = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: ends.append(time.perf_counter())
+    )
+    history = model.fit(
         X_train,
         y_train,
         validation_data=(X_valid, y_valid),
         batch_size=setting.batch_size,
         epochs=setting.epochs,
+        callbacks=[timer],
         verbose=0,
     )
-    return model
+    first, *others = np.diff(ends)
+    compile_seconds = first - np.median(others) if others else 0.0
+    return Fitted(model, history.history["val_accuracy"], compile_seconds)
 
 
 def fit_data_loader(X_train, y_train, X_valid, y_valid, setting):
@@ -178,7 +233,7 @@ def fit_data_loader(X_train, y_train, X_valid, y_valid, setting):
     train_batches = DataLoader(train, batch_size=setting.batch_size, shuffle=True)
     valid_batches = DataLoader(valid, batch_size=setting.batch_size)
     model = make_module(X_train.shape[1], setting)
-    optimizer = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE)
+    optimizer = torch.optim.Adam(model.parameters(), lr=setting.learning_rate)
     criterion = torch.nn.CrossEntropyLoss()
     history = []
     for _ in range(setting.epochs):
@@ -199,7 +254,7 @@ def fit_data_loader(X_train, y_train, X_valid, y_valid, setting):
                 loss = criterion(logits, y)
                 valid_sums += loss.item() * len(y), (logits.argmax(1) == y).sum().item()
         history.append((*train_sums / len(train), *valid_sums / len(valid)))
-    return model
+    return Fitted(model, [metrics[-1] for metrics in history])
 
 
 def fit_by_hand(X_train, y_train, X_valid, y_valid, setting):
@@ -210,7 +265,9 @@ def fit_by_hand(X_train, y_train, X_valid, y_valid, setting):
     torch.manual_seed(setting.seed)
     X, y, X_valid, y_valid = map(torch.from_numpy, (X_train, y_train, X_valid, y_valid))
     model = make_module(X.shape[1], setting)
-    optimizer = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE, fused=True)
+    optimizer = torch.optim.Adam(
+        model.parameters(), lr=setting.learning_rate, fused=True
+    )
     history = []
     for _ in range(setting.epochs):
         model.train()
@@ -231,25 +288,129 @@ def fit_by_hand(X_train, y_train, X_valid, y_valid, setting):
             valid_accuracy = (logits.argmax(1) == y_valid).float().mean()
         metrics = loss_sum / len(X), n_correct / len(X), valid_loss, valid_accuracy
         history.append([value.item() for value in metrics])
-    return model
+    return Fitted(model, [metrics[-1] for metrics in history])
 
 
-def multiply_only(X_train, y_train, X_valid, y_valid, setting):
+def fit_jax(X_train, y_train, X_valid, y_valid, setting):
+    """Fit with the loop of someone who knows JAX: an epoch is one compiled program."""
+    import jax
+    from jax import numpy as jnp
+
+    initialize_state, run_epoch, predict = make_jax_program(
+        setting.batch_size, setting.dropout, setting.learning_rate
+    )
+    sizes = (X_train.shape[1], *setting.hidden_layer_sizes, N_CLASSES)
+    state = initialize_state(jax.random.key(setting.seed, impl="rbg"), sizes)
+    data = X_train, y_train.astype("int32"), X_valid, y_valid.astype("int32")
+    data = tuple(map(jnp.asarray, data))
+    history = []
+    for _ in range(setting.epochs):
+        state, metrics = run_epoch(state, *data)
+        history.append([float(value) for value in metrics])
+    model = functools.partial(predict, state[0])
+    return Fitted(model, [metrics[-1] for metrics in history])
+
+
+@functools.cache
+def make_jax_program(batch_size, dropout, learning_rate):
+    """Return how JAX begins, runs an epoch and predicts; compiled once a process."""
+    import jax
+    import optax
+    from jax import lax
+    from jax import numpy as jnp
+
+    optimizer = optax.adam(learning_rate)
+
+    def initialize_state(key, sizes):
+        key, *keys = jax.random.split(key, len(sizes))
+        initialize = jax.nn.initializers.glorot_uniform()
+        params = [
+            (initialize(layer_key, shape, jnp.float32), jnp.zeros(shape[1]))
+            for layer_key, shape in zip(keys, pairwise(sizes), strict=True)
+        ]
+        return params, optimizer.init(params), key
+
+    def forward(params, X, key=None):
+        *hidden, (last_weight, last_bias) = params
+        for number, (weight, bias) in enumerate(hidden):
+            X = jax.nn.relu(X @ weight + bias)
+            if key is not None:
+                layer_key = jax.random.fold_in(key, number)
+                kept = jax.random.bernoulli(layer_key, 1 - dropout, X.shape)
+                X = jnp.where(kept, X / (1 - dropout), 0)
+        return X @ last_weight + last_bias
+
+    def measure(params, X, y, key=None):
+        logits = forward(params, X, key)
+        losses = optax.softmax_cross_entropy_with_integer_labels(logits, y)
+        return losses.mean(), (logits.argmax(axis=1) == y).sum()
+
+    find_gradients = jax.value_and_grad(measure, has_aux=True)
+
+    @functools.partial(jax.jit, donate_argnums=0)
+    def run_epoch(state, X, y, X_valid, y_valid):
+        params, moments, key = state
+        key, order_key, mask_key = jax.random.split(key, 3)
+        order = jax.random.permutation(order_key, len(X))
+        n_steps, n_left = divmod(len(X), batch_size)
+
+        def step(carry, batch):
+            params, moments, loss_sum, n_correct = carry
+            number, rows = batch
+            step_key = jax.random.fold_in(mask_key, number)
+            (loss, correct), gradients = find_gradients(
+                params, X[rows], y[rows], step_key
+            )
+            updates, moments = optimizer.update(gradients, moments)
+            params = optax.apply_updates(params, updates)
+            return (
+                params,
+                moments,
+                loss_sum + loss * len(rows),
+                n_correct + correct,
+            ), None
+
+        whole = order[: n_steps * batch_size].reshape(n_steps, batch_size)
+        carry, _ = lax.scan(
+            step, (params, moments, 0.0, 0), (jnp.arange(n_steps), whole)
+        )
+        if n_left:
+            carry, _ = step(carry, (n_steps, order[-n_left:]))
+        params, moments, loss_sum, n_correct = carry
+        valid_loss, n_valid_correct = measure(params, X_valid, y_valid)
+        metrics = (
+            loss_sum / len(X),
+            n_correct / len(X),
+            valid_loss,
+            n_valid_correct / len(X_valid),
+        )
+        return (params, moments, key), metrics
+
+    predict = jax.jit(lambda params, X: forward(params, X).argmax(axis=1))
+    return initialize_state, run_epoch, predict
+
+
+def multiply_only(X_train, y_train, X_valid, y_valid, setting, n_copies=1):
     """Do the matrix products of the training steps and nothing else: the floor."""
     import torch
 
-    torch.manual_seed(setting.seed)
     sizes = (X_train.shape[1], *setting.hidden_layer_sizes, N_CLASSES)
-    layers = [_make_products(*pair, setting.batch_size) for pair in pairwise(sizes)]
+    copies = _make_steps(sizes, setting.batch_size, n_copies)
     n_steps = setting.epochs * -(-len(X_train) // setting.batch_size)
     with torch.inference_mode():
-        for _ in range(n_steps):
+        for step in range(n_steps):
+            layers = copies[step % n_copies]
             for forward, _, _ in layers:
                 forward()
             for number, (_, weight_gradient, input_gradient) in enumerate(layers):
                 weight_gradient()
                 if number > 0:
                     input_gradient()
+
+
+def multiply_cold(*data_and_setting):
+    """Do the products with weights, images and results that no cache holds."""
+    multiply_only(*data_and_setting, n_copies=N_COLD_COPIES)
 
 
 def make_module(n_features, setting):
@@ -273,12 +434,25 @@ def predict_keras(model, X):
     return model.predict(X, verbose=0).argmax(axis=1)
 
 
+def predict_jax(model, X):
+    """Predict with what the loop in JAX returned."""
+    return np.asarray(model(X))
+
+
 def predict_module(model, X):
     """Predict with a bare torch module."""
     import torch
 
     with torch.inference_mode():
         return model.eval()(torch.from_numpy(X)).argmax(dim=1).numpy()
+
+
+@functools.cache
+def _make_steps(sizes, batch_size, n_copies):
+    return [
+        [_make_products(*pair, batch_size) for pair in pairwise(sizes)]
+        for _ in range(n_copies)
+    ]
 
 
 def _make_products(n_in, n_out, batch_size):
@@ -308,23 +482,58 @@ def _rejoin(first, second):
 
 
 CONTESTANTS = {
-    "skmnist": Contestant("skmnist", "skmnist", fit_skmnist, predict_estimator),
+    "skmnist": Contestant("skmnist", ("skmnist",), fit_skmnist, predict_estimator),
     "skmnist_medium": Contestant(
-        'skmnist, "medium" precision', "skmnist", fit_skmnist_medium, predict_estimator
+        'skmnist, "medium" precision',
+        ("skmnist",),
+        fit_skmnist_medium,
+        predict_estimator,
     ),
-    "skorch": Contestant("skorch", "skorch", fit_skorch, predict_estimator),
+    "jax": Contestant(
+        "hand-written loop (JAX)",
+        ("jax", "optax"),
+        fit_jax,
+        predict_jax,
+        is_compiled=True,
+    ),
+    "keras_jax": Contestant(
+        "Keras (JAX)",
+        ("keras", "jax"),
+        fit_keras,
+        predict_keras,
+        {"KERAS_BACKEND": "jax"},
+    ),
+    "by_hand": Contestant(
+        "hand-written loop (torch)", ("torch",), fit_by_hand, predict_module
+    ),
     "sklearn": Contestant(
         "scikit-learn MLPClassifier (no dropout)",
-        "sklearn",
+        ("sklearn",),
         fit_sklearn,
         predict_estimator,
     ),
-    "keras": Contestant("Keras (torch backend)", "keras", fit_keras, predict_keras),
-    "data_loader": Contestant(
-        "DataLoader loop", "torch", fit_data_loader, predict_module
+    "skorch": Contestant("skorch", ("skorch",), fit_skorch, predict_estimator),
+    "keras_tensorflow": Contestant(
+        "Keras (TensorFlow)",
+        ("keras", "tensorflow"),
+        fit_keras,
+        predict_keras,
+        {"KERAS_BACKEND": "tensorflow"},
     ),
-    "by_hand": Contestant("hand-written loop", "torch", fit_by_hand, predict_module),
+    "keras_torch": Contestant(
+        "Keras (torch)",
+        ("keras", "torch"),
+        fit_keras,
+        predict_keras,
+        {"KERAS_BACKEND": "torch"},
+    ),
+    "data_loader": Contestant(
+        "DataLoader loop (torch)", ("torch",), fit_data_loader, predict_module
+    ),
     "floor": Contestant(
-        "floor: matrix products alone", "torch", multiply_only, predict=None
+        "floor: matrix products alone", ("torch",), multiply_only, predict=None
+    ),
+    "floor_cold": Contestant(
+        "floor with cold weights", ("torch",), multiply_cold, predict=None
     ),
 }

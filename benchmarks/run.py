@@ -11,16 +11,16 @@ import contextlib
 import ctypes
 import datetime
 import gc
-import importlib
-import importlib.util
 import multiprocessing
 import os
 import platform
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 import traceback
+import warnings
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
@@ -33,9 +33,18 @@ import numpy as np
 from contestants import CONTESTANTS, Setting
 
 RESULTS = Path(__file__).parent / "results"
-PACKAGES = ("skmnist", "torch", "skorch", "scikit-learn", "keras", "numpy")
+ALONE = Path(__file__).parent / "alone.py"
+PACKAGES = (
+    *("skmnist", "torch", "skorch", "scikit-learn", "jax", "jaxlib", "optax", "keras"),
+    *("tensorflow", "tensorflow_cpu", "numpy"),
+)
 
-GROWTH_CONTESTANTS = ("skmnist", "skorch", "sklearn", "by_hand", "floor")
+GROWTH_CONTESTANTS = ("skmnist", "jax", "by_hand", "sklearn", "skorch", "floor")
+# Those who are timed to an accuracy, and as a whole process.
+RIVALS = (
+    *("skmnist", "jax", "keras_jax", "by_hand", "sklearn", "skorch"),
+    "keras_tensorflow",
+)
 BFLOAT16_CONTESTANTS = ("skmnist", "skmnist_medium")
 # What the processor says where it multiplies bfloat16 in hardware.
 BFLOAT16_FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}
@@ -43,6 +52,15 @@ BFLOAT16_FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}
 BFLOAT16_ERROR = 1e-4
 # Processes that are at work before we are; from here on they spoil the figures.
 BUSY_LOAD = 0.5
+
+# Whose threads an environment variable counts.
+THREADED = ("OMP", "OPENBLAS", "MKL")
+LEARNING_RATES = (5e-4, 1e-3, 2e-3)
+ACCURACIES = (0.97, 0.98)
+EPOCHS_ALONE = 5
+# Of the search of twelve fits.
+SEARCH_RATES = (5e-4, 1e-3, 2e-3, 4e-3)
+SEARCH_ROWS, SEARCH_EPOCHS = 12_000, 10
 
 # All load what they need in here, before anything is timed.
 WARM_UP = Setting(n_rows=1_280)
@@ -78,9 +96,15 @@ class Mnist(NamedTuple):
 
 @dataclass(frozen=True)
 class Plan:
-    """How much is measured."""
+    """How much is measured.
+
+    `repeats` are the rounds of what limits are held against, `growth_repeats` those of
+    the tables of growth.
+    """
 
     repeats: int
+    growth_repeats: int
+    epochs_to_accuracy: int
     tables: dict[str, list[Setting]]
     n_prediction_calls: dict[int, int]
     n_candidates: int
@@ -119,7 +143,9 @@ def make_full_plan() -> Plan:
         ],
     }
     return Plan(
-        repeats=5,
+        repeats=7,
+        growth_repeats=3,
+        epochs_to_accuracy=12,
         tables=tables,
         n_prediction_calls={10_000: 50, 1: 2_000},
         n_candidates=100,
@@ -141,6 +167,8 @@ def make_quick_plan() -> Plan:
     }
     return Plan(
         repeats=1,
+        growth_repeats=1,
+        epochs_to_accuracy=2,
         tables=tables,
         n_prediction_calls={10_000: 5, 1: 100},
         n_candidates=10,
@@ -162,17 +190,22 @@ def main() -> None:
     options = parser.parse_args()
     plan = make_quick_plan() if options.quick else make_full_plan()
     if options.repeats:
-        plan = replace(plan, repeats=options.repeats)
+        repeats = options.repeats
+        plan = replace(plan, repeats=repeats, growth_repeats=repeats)
     n_threads = joblib.cpu_count(only_physical_cores=True)
     prepare_environment(n_threads)
     mnist = load_mnist()
     present, notes = find_contestants()
     notes += find_load()
+    stolen_before = read_stolen_time()
     with start_workers(present, mnist) as workers:
         records = measure_tables(plan, workers)
+        records += measure_times_to_accuracy(plan, workers)
+        records += measure_processes(plan, mnist, present)
         single, reasons = measure_single_figures(plan, workers["skmnist"])
         product_error = workers["skmnist_medium"].ask(measure_product_error)
     machine = describe_machine(n_threads, plan)
+    machine["stolen"] = find_stolen_share(stolen_before)
     notes += [*reasons, describe_precision(machine["bfloat16"], product_error)]
 
     # Not at the top: the contestants' processes load this file, and need no pandas.
@@ -183,10 +216,12 @@ def main() -> None:
 
 def prepare_environment(n_threads: int) -> None:
     """Give all contestants the same threads, on the processor."""
-    for library in ("OMP", "OPENBLAS", "MKL"):
+    for library in THREADED:
         os.environ[f"{library}_NUM_THREADS"] = str(n_threads)
+    os.environ["TF_NUM_INTRAOP_THREADS"] = str(n_threads)
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
     os.environ["CUDA_VISIBLE_DEVICES"] = ""
-    os.environ["KERAS_BACKEND"] = "torch"
+    os.environ["JAX_PLATFORMS"] = "cpu"
 
 
 def load_mnist() -> Mnist:
@@ -206,14 +241,14 @@ def find_contestants() -> tuple[list[str], list[str]]:
     """Return the contestants that are installed, and why others are left out."""
     present, notes = [], []
     for name, contestant in CONTESTANTS.items():
-        if importlib.util.find_spec(contestant.package):
-            present.append(name)
-        else:
+        missing = contestant.find_missing()
+        if missing:
             notes.append(
-                f"{contestant.label} is left out: {contestant.package} is not "
-                "installed."
+                f"{contestant.label} is left out, without {', '.join(missing)}."
             )
             log(notes[-1])
+        else:
+            present.append(name)
     return present, notes
 
 
@@ -236,13 +271,57 @@ def measure_tables(plan: Plan, workers: dict[str, Worker]) -> list[dict]:
     records = []
     for table, settings in plan.tables.items():
         names = plan.contestants(table, list(workers))
-        for repeat in range(plan.repeats):
+        for name in names:
+            compile_programs(workers[name], name, settings)
+        is_main = table in ("W", "bfloat16")
+        repeats = plan.repeats if is_main else plan.growth_repeats
+        for repeat in range(repeats):
             # The repeat is the seed, so accuracies are over so many seeds.
             seeded = [replace(setting, seed=repeat) for setting in settings]
             for name, setting in product(names, seeded):
                 figures = workers[name].ask(measure_fit, name, setting)
                 records += make_records(table, name, repeat, figures, setting)
-                log(describe(table, repeat, plan.repeats, name, setting, figures))
+                log(describe(table, repeat, repeats, name, setting, figures))
+    return records
+
+
+def compile_programs(worker: Worker, name: str, settings: list[Setting]) -> None:
+    """Let a contestant compile what it compiles once for each size."""
+    if CONTESTANTS[name].is_compiled:
+        for setting in settings:
+            worker.ask(measure_fit, name, replace(setting, epochs=1))
+
+
+def measure_times_to_accuracy(plan: Plan, workers: dict[str, Worker]) -> list[dict]:
+    """Let the contestants reach an accuracy, each with some learning rates."""
+    records = []
+    for rate in LEARNING_RATES:
+        setting = Setting(epochs=plan.epochs_to_accuracy, learning_rate=rate)
+        for name in RIVALS:
+            if name in workers:
+                compile_programs(workers[name], name, [setting])
+                figures = workers[name].ask(measure_time_to_accuracy, name, setting)
+                records += make_records("accuracy", name, 0, figures, setting)
+                log(f"accuracy {rate:g} {name}: {figures}")
+    return records
+
+
+def measure_processes(plan: Plan, mnist: Mnist, present: list[str]) -> list[dict]:
+    """Time whole processes: the imports, the data and a first fit."""
+    records = []
+    setting = Setting(epochs=EPOCHS_ALONE)
+    with tempfile.TemporaryDirectory() as folder:
+        np.save(Path(folder, "images.npy"), mnist.images)
+        np.save(Path(folder, "labels.npy"), mnist.labels)
+        for repeat, name in product(range(plan.repeats), RIVALS):
+            if name not in present:
+                continue
+            command = [sys.executable, ALONE, name, folder, str(EPOCHS_ALONE)]
+            start = time.perf_counter()
+            run_quietly(command)
+            figures = {"seconds": time.perf_counter() - start}
+            records += make_records("process", name, repeat, figures, setting)
+            log(f"process {repeat + 1}/{plan.repeats} {name}: {figures}")
     return records
 
 
@@ -260,11 +339,12 @@ def measure_single_figures(plan: Plan, worker: Worker) -> tuple[list[dict], list
         "memory_uint8": partial(worker.ask, measure_memory, "uint8"),
         "import": measure_imports,
         "grid": partial(worker.ask, measure_grid, plan.n_candidates, plan.grid_rows),
+        "search": partial(worker.ask, measure_search),
     }
     records, reasons = [], []
     for table, job in jobs.items():
-        # A grid search is long, and a mean over many fits in itself.
-        repeats = 1 if table == "grid" else plan.repeats
+        # A search is long, and a mean over many fits in itself.
+        repeats = 1 if table in ("grid", "search") else plan.repeats
         try:
             for repeat in range(repeats):
                 for name, figures in job().items():
@@ -317,7 +397,8 @@ class Worker:
     def __init__(self, mnist: Mnist):
         context = multiprocessing.get_context("spawn")
         self.pipe, far_end = context.Pipe()
-        self.process = context.Process(target=serve, args=(far_end, mnist), daemon=True)
+        # No daemon: those may not start the processes of a search.
+        self.process = context.Process(target=serve, args=(far_end, mnist))
         self.process.start()
         far_end.close()
 
@@ -376,7 +457,7 @@ def serve(pipe, mnist: Mnist) -> None:
 
 def load_package(mnist: Mnist, name: str) -> None:
     """Import what takes long."""
-    importlib.import_module(CONTESTANTS[name].package)
+    CONTESTANTS[name].load()
 
 
 def measure_fit(mnist: Mnist, name: str, setting: Setting) -> dict[str, float | None]:
@@ -385,22 +466,39 @@ def measure_fit(mnist: Mnist, name: str, setting: Setting) -> dict[str, float | 
     data = make_data(mnist, setting)
     before = forget_peak()
     start = time.perf_counter()
-    model = contestant.fit(*data, setting)
+    fitted = contestant.fit(*data, setting)
     seconds = time.perf_counter() - start
+    seconds -= 0.0 if fitted is None else fitted.compile_seconds
     peak = None if before is None else read_peak() - before
     del data
     return {
         "seconds_per_epoch": seconds / setting.epochs,
-        "test_accuracy": measure_accuracy(mnist, contestant, model),
+        "test_accuracy": measure_accuracy(mnist, contestant, fitted),
         "peak_bytes": peak if contestant.predict else None,
     }
 
 
-def measure_accuracy(mnist, contestant, model) -> float | None:
+def measure_time_to_accuracy(mnist: Mnist, name: str, setting: Setting) -> dict:
+    """Return the seconds until the validation set is as well predicted as wanted."""
+    start = time.perf_counter()
+    fitted = CONTESTANTS[name].fit(*make_data(mnist, setting), setting)
+    seconds = time.perf_counter() - start - fitted.compile_seconds
+    accuracies = np.asarray(fitted.valid_accuracies)
+    return {
+        f"seconds_to_{accuracy:g}": (
+            (np.argmax(accuracies >= accuracy) + 1) * seconds / setting.epochs
+            if accuracies.max() >= accuracy
+            else None
+        )
+        for accuracy in ACCURACIES
+    }
+
+
+def measure_accuracy(mnist, contestant, fitted) -> float | None:
     """Return the share of test images that are predicted as what they are."""
     if contestant.predict is None:
         return None
-    predicted = contestant.predict(model, scale(mnist.test_images))
+    predicted = contestant.predict(fitted.model, scale(mnist.test_images))
     return float(np.mean(predicted == mnist.test_labels))
 
 
@@ -408,7 +506,7 @@ def measure_prediction(mnist: Mnist, n_images: int, n_calls: int) -> Figures:
     """Return the time of `predict_proba` beside that of the bare torch module."""
     import torch
 
-    model = CONTESTANTS["skmnist"].fit(*make_data(mnist, WARM_UP), WARM_UP)
+    model = CONTESTANTS["skmnist"].fit(*make_data(mnist, WARM_UP), WARM_UP).model
     module = model.module_.eval()
     images = scale(mnist.test_images[:n_images])
 
@@ -471,6 +569,46 @@ def measure_grid(mnist: Mnist, n_candidates: int, n_rows: int) -> Figures:
     return {"skmnist": {"seconds": seconds, "training_share": share}}
 
 
+def measure_search(mnist: Mnist) -> Figures:
+    """Return the time of a search of twelve fits: one process or two, and a peer."""
+    import torch
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.model_selection import GridSearchCV
+    from sklearn.neural_network import MLPClassifier
+
+    from skmnist import MNISTMLPClassifier
+
+    for library in THREADED:  # joblib shares out the cores
+        del os.environ[f"{library}_NUM_THREADS"]
+    X, y = scale(mnist.images[:SEARCH_ROWS]), mnist.labels[:SEARCH_ROWS]
+    ours = MNISTMLPClassifier(
+        max_epochs=SEARCH_EPOCHS, validation_split=None, random_state=0
+    )
+    theirs = MLPClassifier(
+        (256,), batch_size=128, max_iter=SEARCH_EPOCHS, random_state=0
+    )
+    our_grid = {"learning_rate": SEARCH_RATES}
+    their_grid = {"learning_rate_init": SEARCH_RATES}
+    n_threads = torch.get_num_threads()
+    figures = {}
+    for name, model, grid, n_jobs in (
+        ("warm_up", ours, {"learning_rate": SEARCH_RATES[:2]}, 2),
+        ("skmnist", ours, our_grid, 2),
+        ("one_process", ours, our_grid, 1),
+        ("sklearn", theirs, their_grid, 2),
+    ):
+        torch.set_num_threads(1 if n_jobs == 1 else n_threads)
+        search = GridSearchCV(model, grid, cv=GRID_FOLDS, n_jobs=n_jobs, refit=False)
+        start = time.perf_counter()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            search.fit(X, y)
+        figures[name] = {"seconds": time.perf_counter() - start}
+    torch.set_num_threads(n_threads)
+    del figures["warm_up"]
+    return figures
+
+
 @contextlib.contextmanager
 def time_training(net_class):
     """Collect the seconds of the training part of each epoch of a skorch net."""
@@ -495,8 +633,8 @@ def measure_product_error(mnist: Mnist) -> float:
     """Return the relative error of a hidden layer's sums under "medium" precision."""
     import torch
 
-    model = CONTESTANTS["skmnist_medium"].fit(*make_data(mnist, WARM_UP), WARM_UP)
-    layer = model.module_.hidden_1
+    fitted = CONTESTANTS["skmnist_medium"].fit(*make_data(mnist, WARM_UP), WARM_UP)
+    layer = fitted.model.module_.hidden_1
     images = torch.from_numpy(scale(mnist.images[:128]))
     with torch.inference_mode():
         exact = images.double() @ layer.weight.double().T + layer.bias.double()
@@ -513,12 +651,15 @@ def measure_imports() -> Figures:
 def time_import(statement: str) -> float:
     """Run a statement in a new process and return its seconds."""
     program = IMPORT_TIMER.format(statement=statement)
-    answer = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=False
-    )
+    return float(run_quietly([sys.executable, "-c", program]))
+
+
+def run_quietly(command: list) -> str:
+    """Run a command and return what it prints, or raise an error with its own."""
+    answer = subprocess.run(command, capture_output=True, text=True, check=False)
     if answer.returncode != 0:
         raise RuntimeError(answer.stderr.strip())
-    return float(answer.stdout)
+    return answer.stdout
 
 
 def make_data(mnist: Mnist, setting: Setting) -> tuple[np.ndarray, ...]:
@@ -561,11 +702,13 @@ def describe_machine(n_threads: int, plan: Plan) -> dict:
         "processor": name,
         "threads": n_threads,
         "bfloat16": bool(BFLOAT16_FLAGS & flags),
+        "caches": read_caches(),
         "system": platform.platform(),
         "python": platform.python_version(),
         "versions": {name: find_version(name) for name in PACKAGES},
         "date": datetime.date.today().isoformat(),
         "repeats": plan.repeats,
+        "growth_repeats": plan.growth_repeats,
         "is_quick": plan.name == "quick",
     }
 
@@ -589,6 +732,37 @@ def read_processor() -> tuple[str, set[str]]:
     fields = dict(line.replace("\t", "").split(":", 1) for line in lines if ":" in line)
     name = fields.get("model name", platform.machine()).strip()
     return name, set(fields.get("flags", fields.get("Features", "")).split())
+
+
+def read_caches() -> str:
+    """Return the caches of the first core, and which cores share each."""
+    parts = []
+    for index in sorted(Path("/sys/devices/system/cpu/cpu0/cache").glob("index*")):
+        level, kind, size, shared = (
+            (index / name).read_text().strip()
+            for name in ("level", "type", "size", "shared_cpu_list")
+        )
+        if kind != "Instruction":
+            parts.append(f"L{level} {size} (cores {shared})")
+    return ", ".join(parts)
+
+
+def read_stolen_time() -> tuple[int, int] | None:
+    """Return the ticks that the machine's host took away, and all ticks."""
+    try:
+        first = Path("/proc/stat").read_text().split("\n")[0]
+    except OSError:
+        return None
+    ticks = [int(number) for number in first.split()[1:9]]
+    return ticks[-1], sum(ticks)
+
+
+def find_stolen_share(before: tuple[int, int] | None) -> float | None:
+    """Return the share of the time since then that was taken away."""
+    now = read_stolen_time()
+    if before is None or now is None:
+        return None
+    return (now[0] - before[0]) / max(1, now[1] - before[1])
 
 
 def find_version(package: str) -> str | None:
