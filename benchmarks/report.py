@@ -306,7 +306,7 @@ def find_nonlinearity(frame: pd.DataFrame) -> float:
     """
     rounds = {
         repeat: summarize_growth(part, "rows")[OURS]
-        for repeat, part in frame.groupby("repeat")
+        for repeat, part in frame[frame["table"] == "rows"].groupby("repeat")
     }
     seconds = pd.DataFrame(rounds)
     per_row = seconds.div(seconds.index, axis="index")
@@ -361,10 +361,12 @@ def describe_run(frame: pd.DataFrame, machine: dict) -> str:
     )
     quick = " A quick run: too short to compare by." if machine["is_quick"] else ""
     bfloat16 = "with" if machine["bfloat16"] else "without"
+    share = machine["stolen"]
+    stolen = "" if share is None else f"the host took away {share:.1%} of the time; "
     return (
         f"{machine['date']}: {machine['processor']}, {machine['threads']} cores and as "
-        f"many threads, {bfloat16} bfloat16; {machine['caches']}; the host took away "
-        f"{machine['stolen'] or 0:.1%} of the time; {machine['system']}; Python "
+        f"many threads, {bfloat16} bfloat16; {machine['caches']}; {stolen}"
+        f"{machine['system']}; Python "
         f"{machine['python']}; {versions}.\n\n"
         f"MNIST, {main['n_rows']:,} images to fit and {main['n_rows'] // 4:,} to "
         f"validate on, 784-256-10, dropout {main['dropout']}, batches of "
