@@ -65,7 +65,7 @@ docs: .venv/docs  ## Build the documentation into docs/_build/html, and test it
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
 	$(BIN)/python -m pytest -q tests/test_docs.py
 
-benchmark: .venv/benchmark  ## Time the package against others (half an hour on two cores)
+benchmark: .venv/benchmark  ## Time the package against others (40 minutes on two cores)
 	$(BIN)/python benchmarks/run.py
 
 fuzz: .venv/test  ## Load 5,000 changed files of models, and use them
