@@ -77,7 +77,7 @@ class FreeCores:
 
     Threads meet after every operation. If another program runs on one of their cores,
     or the container may use fewer, they wait for each other for milliseconds, and a
-    training step takes two to twenty times as long as with one thread. They spin as
+    training step takes two to thirty times as long as with one thread. They spin as
     they wait: a process whose cores are free uses as many of them as it has threads.
     """
 

@@ -11,6 +11,7 @@ import torch
 from numpy.testing import assert_array_equal
 from skorch.callbacks import Callback
 
+from skmnist import ImageScaler, MNISTMLPClassifier
 from skmnist._engine import device
 from skmnist._engine.device import FreeCores, resolve_device
 from small_models import small
@@ -180,30 +181,48 @@ def test_what_is_not_watched_has_no_limit(cores, clock):
 
 
 @pytest.fixture
-def busy_machine(monkeypatch):
-    """A machine that never has a core free, for all fits from now on."""
+def quiet_machine(monkeypatch):
+    """A machine whose cores are free, whatever else runs on this one."""
     cores = FreeCores()
-    cores.WINDOW, cores.do_threads_spin = 0, True
+    cores.do_threads_spin = False
     monkeypatch.setattr(device.torch_threads, "cores", cores)
-    monkeypatch.setattr(time, "process_time", lambda: 0.0)
     return cores
 
 
-def test_a_fit_without_free_cores_goes_on_with_one_thread(digits, request):
-    n_threads = torch.get_num_threads()
+@pytest.fixture
+def busy_machine(quiet_machine, monkeypatch):
+    """A machine that never has a core free, for all fits from now on."""
+    quiet_machine.do_threads_spin = True
+    quiet_machine.WINDOW, quiet_machine.HOLDS = 0, math.inf
+    monkeypatch.setattr(time, "process_time", lambda: 0.0)
+    return quiet_machine
+
+
+@pytest.fixture
+def two_threads():
+    """As many threads as the smallest of today's machines has."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("two_threads", "quiet_machine")
+def test_a_fit_without_free_cores_goes_on_with_one_thread(mnist, request):
+    X, y = ImageScaler().fit_transform(mnist[0][:6000]), mnist[1][:6000]
     seen = []
 
     class Note(Callback):
         def on_epoch_end(self, net, **kwargs):
             seen.append(torch.get_num_threads())
 
-    model = small(callbacks=[Note])
-    expected = model.fit(*digits).predict_proba(digits[0])
+    model = MNISTMLPClassifier(max_epochs=2, callbacks=[Note], random_state=0)
+    expected = model.fit(X, y).predict_proba(X)
     request.getfixturevalue("busy_machine")
-    proba = model.fit(*digits).predict_proba(digits[0])
+    proba = model.fit(X, y).predict_proba(X)
 
-    assert seen == [n_threads, n_threads, 1, 1]
-    assert torch.get_num_threads() == n_threads
+    assert seen == [2, 2, 1, 1]
+    assert torch.get_num_threads() == 2
     assert_array_equal(proba, expected)
 
 
