@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from contestants import CONTESTANTS, Setting
+from contestants import CONTESTANTS, Setting, scale
 
 
 def main(name: str, folder: str, epochs: str) -> None:
@@ -18,7 +18,7 @@ def main(name: str, folder: str, epochs: str) -> None:
     images, labels = (
         np.load(Path(folder, f"{part}.npy")) for part in ("images", "labels")
     )
-    X = np.divide(images, np.float32(255), dtype=np.float32)
+    X = scale(images)
     n_rows = Setting().n_rows
     data = X[:n_rows], labels[:n_rows], X[n_rows:], labels[n_rows:]
     fitted = contestant.fit(*data, Setting(epochs=int(epochs)))

@@ -413,6 +413,11 @@ def multiply_cold(*data_and_setting):
     multiply_only(*data_and_setting, n_copies=N_COLD_COPIES)
 
 
+def scale(images: np.ndarray) -> np.ndarray:
+    """Return float32 images in [0, 1]."""
+    return np.divide(images, np.float32(255), dtype=np.float32)
+
+
 def make_module(n_features, setting):
     """Make the network of the contestants that bring a torch module of their own."""
     from torch import nn

@@ -30,7 +30,7 @@ from typing import NamedTuple
 
 import joblib
 import numpy as np
-from contestants import CONTESTANTS, Setting
+from contestants import CONTESTANTS, Setting, scale
 
 RESULTS = Path(__file__).parent / "results"
 ALONE = Path(__file__).parent / "alone.py"
@@ -668,11 +668,6 @@ def make_data(mnist: Mnist, setting: Setting) -> tuple[np.ndarray, ...]:
     X, y = scale(mnist.images[rows]), mnist.labels[rows]
     n_rows = setting.n_rows
     return X[:n_rows], y[:n_rows], X[n_rows:], y[n_rows:]
-
-
-def scale(images: np.ndarray) -> np.ndarray:
-    """Return float32 images in [0, 1]."""
-    return np.divide(images, np.float32(255), dtype=np.float32)
 
 
 def forget_peak() -> int | None:
