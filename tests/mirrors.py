@@ -87,14 +87,14 @@ def send_broken_chunks(handler, content):
 
 def send_half_and_stall(handler, content):
     send_half(handler, content)
-    handler.server.is_closed.wait(10)
+    handler.server.is_closed.wait(20)
 
 
 def dribble(handler, content):
-    """Send a byte now and then, for five seconds."""
+    """Send a byte now and then, for twenty seconds."""
     for byte in content[:100]:
         handler.wfile.write(bytes([byte]))
-        handler.server.is_closed.wait(0.05)
+        handler.server.is_closed.wait(0.2)
 
 
 def send_byte_by_byte(handler, content):

@@ -61,9 +61,12 @@ def serve(files, monkeypatch):
 
 
 @pytest.fixture
-def short_limits(monkeypatch):
-    monkeypatch.setattr(_download, "CONNECTION_TIMEOUT", 0.3)
+def short_time(monkeypatch):
     monkeypatch.setattr(_download, "TIME_LIMIT", 0.5)
+
+
+@pytest.fixture
+def small_sizes(monkeypatch):
     monkeypatch.setattr(_download, "SIZE_LIMIT", 1_000_000)
     monkeypatch.setattr(_download, "HEADERS_LIMIT", 50_000)
 
@@ -128,8 +131,6 @@ FAILURES = [
     (send_not_found, "404"),
     (send_no_http, "mail server"),
     (send_broken_chunks, "IncompleteRead"),
-    (send_half_and_stall, "timed out"),
-    (send_byte_by_byte, "not done after 0.5 seconds"),
     (send_too_much, "sent more than 1000000 bytes"),
     (send_large_headers, "sent more than 50000 bytes"),
     (redirect_far, "an address of 20"),
@@ -137,6 +138,7 @@ FAILURES = [
     (redirect_to_no_port, ""),  # each Python says it in other words
 ]
 DRIBBLES = [
+    send_byte_by_byte,
     dribble_headers,
     dribble_continue,
     dribble_chunk_extension,
@@ -145,7 +147,7 @@ DRIBBLES = [
 ]
 
 
-@pytest.mark.usefixtures("short_limits")
+@pytest.mark.usefixtures("small_sizes")
 @pytest.mark.parametrize("answer", [answer for answer, _ in FAILURES])
 def test_any_failure_goes_to_the_next_mirror(files, tmp_path, serve, answer):
     broken, sound = serve(answer, send)
@@ -155,7 +157,7 @@ def test_any_failure_goes_to_the_next_mirror(files, tmp_path, serve, answer):
     assert len(broken.asked) == len(sound.asked) == 2
 
 
-@pytest.mark.usefixtures("short_limits")
+@pytest.mark.usefixtures("small_sizes")
 @pytest.mark.parametrize(("answer", "reason"), FAILURES)
 def test_a_failure_is_told_and_leaves_nothing_behind(tmp_path, serve, answer, reason):
     serve(answer)
@@ -167,16 +169,52 @@ def test_a_failure_is_told_and_leaves_nothing_behind(tmp_path, serve, answer, re
     assert contents(tmp_path) == {}
 
 
-@pytest.mark.usefixtures("short_limits")
-@pytest.mark.parametrize("answer", [send_half_and_stall, send_byte_by_byte, *DRIBBLES])
-def test_a_slow_mirror_is_left_in_time(tmp_path, serve, answer):
+# The slow mirrors take 20 seconds.
+SLOW = [
+    ("TIME_LIMIT", 0.5, "not done after 0.5 seconds", DRIBBLES),
+    ("CONNECTION_TIMEOUT", 0.3, "timed out", [send_half_and_stall]),
+]
+each_slow_mirror = pytest.mark.parametrize(
+    ("limit", "seconds", "reason", "answer"),
+    [(*limit, answer) for *limit, answers in SLOW for answer in answers],
+)
+
+
+@each_slow_mirror
+def test_a_slow_mirror_is_left_in_time(
+    tmp_path, serve, monkeypatch, limit, seconds, reason, answer
+):
     serve(answer)
+    monkeypatch.setattr(_download, limit, seconds)
     start = time.monotonic()
 
-    with pytest.raises(OSError, match=r"timed out|not done after 0\.5 seconds"):
+    with pytest.raises(OSError, match="from any mirror") as error:
         fetch(tmp_path)
 
-    assert time.monotonic() - start < 3
+    assert time.monotonic() - start < 10
+    assert reason in str(error.value)
+    assert contents(tmp_path) == {}
+
+
+@each_slow_mirror
+def test_a_slow_mirror_goes_to_the_next(
+    files, tmp_path, serve, monkeypatch, limit, seconds, reason, answer
+):
+    slow, sound = serve(answer, send)
+    read_url = _download.read_url
+
+    def read(url):
+        # Only here: however busy the machine is, the other mirror is in time.
+        with monkeypatch.context() as patch:
+            if url.startswith(slow.url):
+                patch.setattr(_download, limit, seconds)
+            return read_url(url)
+
+    monkeypatch.setattr(datasets, "read_url", read)
+
+    assert_is_original(fetch(tmp_path, subset="test"), files, "t10k")
+
+    assert len(sound.asked) == 2
 
 
 @pytest.mark.parametrize(
@@ -228,33 +266,34 @@ def test_a_redirect_is_followed_without_its_body(files, tmp_path, serve):
     assert len(mirror.asked) == 4
 
 
-@pytest.mark.usefixtures("short_limits")
+@pytest.mark.usefixtures("short_time")
 def test_a_tls_handshake_is_left_in_time(files, tmp_path, serve, monkeypatch):
     [mirror] = serve(send)
-    monkeypatch.setattr(_download, "CONNECTION_TIMEOUT", 10)
-    monkeypatch.setattr(mirror, "finish_request", lambda *_: mirror.is_closed.wait(10))
+    monkeypatch.setattr(mirror, "finish_request", lambda *_: mirror.is_closed.wait(20))
     monkeypatch.setattr(datasets, "MIRRORS", (mirror.url.replace("http", "https"),))
     start = time.monotonic()
 
     with pytest.raises(OSError, match=r"not done after 0\.5 seconds"):
         fetch(tmp_path)
 
-    assert time.monotonic() - start < 3
+    assert time.monotonic() - start < 10
 
 
-@pytest.mark.usefixtures("short_limits")
+@pytest.mark.usefixtures("short_time")
 def test_a_name_that_is_not_found_in_time_is_given_up(tmp_path, serve, monkeypatch):
     [mirror] = serve(send)
-    monkeypatch.setattr("socket.getaddrinfo", lambda *_, **__: mirror.is_closed.wait(5))
+    monkeypatch.setattr(
+        "socket.getaddrinfo", lambda *_, **__: mirror.is_closed.wait(20)
+    )
     start = time.monotonic()
 
     with pytest.raises(OSError, match=r"not done after 0\.5 seconds"):
         fetch(tmp_path)
 
-    assert time.monotonic() - start < 3
+    assert time.monotonic() - start < 10
 
 
-@pytest.mark.usefixtures("short_limits")
+@pytest.mark.usefixtures("short_time")
 def test_the_addresses_of_a_name_share_the_time_limit(files, tmp_path, monkeypatch):
     look_up = socket.getaddrinfo
     with socket.create_server(("127.0.0.1", 0), backlog=0) as server:
@@ -275,7 +314,7 @@ def test_the_addresses_of_a_name_share_the_time_limit(files, tmp_path, monkeypat
         ):
             fetch(tmp_path)
 
-    assert time.monotonic() - start < 3
+    assert time.monotonic() - start < 10
 
 
 def test_no_mirror_is_asked_after_the_one_that_has_the_file(tmp_path, serve):
