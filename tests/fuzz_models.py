@@ -197,11 +197,17 @@ def make_models():
         cluster.MiniBatchKMeans(3),
         cross_decomposition.PLSRegression(2),
         cross_decomposition.PLSSVD(1),
+        decomposition.DictionaryLearning(3, max_iter=2),
         decomposition.KernelPCA(3, kernel="rbf"),
         decomposition.LatentDirichletAllocation(3, max_iter=2),
+        decomposition.MiniBatchDictionaryLearning(
+            3, max_iter=2, transform_algorithm="lasso_cd"
+        ),
         decomposition.MiniBatchNMF(3),
         decomposition.NMF(3),
+        decomposition.SparseCoder(X[:9], transform_algorithm="lars"),
         decomposition.SparsePCA(2, max_iter=3),
+        impute.KNNImputer(missing_values=0, add_indicator=True),
         discriminant_analysis.LinearDiscriminantAnalysis(),
         feature_selection.RFE(linear, step=0.5),
         feature_selection.SelectFromModel(linear),

@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.ensemble import StackingClassifier
 
+from skmnist.persistence._consistency import WHOLE
 from skmnist.persistence._rules import (
     MAX_ITEMS,
     Saved,
@@ -20,7 +21,7 @@ from skmnist.persistence._rules import (
     is_setting,
     is_setting_or_estimator,
 )
-from skmnist.persistence._transformers import PARAMETERS, WHOLE
+from skmnist.persistence._transformers import PARAMETERS
 from skmnist.persistence._trusted import OF_ALL, RULES
 
 # Beyond these a file is refused. Each step is displayed, and each may copy the images.
@@ -127,7 +128,8 @@ def _check_attributes(saved):
 def _count_work(sizes):
     n_components = sizes.get("components", 0)
     size = n_components * sizes.get("features", 0) + MIN_WORK
-    return sizes.get("passes", 0) * size if n_components else 0
+    passes = sizes.get("passes", 0) if n_components else 0
+    return passes * size + sizes.get("work", 0)
 
 
 def _count_copies(value):

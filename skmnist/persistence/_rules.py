@@ -20,7 +20,6 @@ from sklearn.model_selection import (
     StratifiedKFold,
     StratifiedShuffleSplit,
 )
-from sklearn.preprocessing import PolynomialFeatures
 
 from skmnist._parameters import VALID_SPLIT
 
@@ -349,88 +348,3 @@ def _is_history(value):
     return epochs(value, {}) and (
         len({name for epoch in value for name in epoch}) <= MAX_COLUMNS
     )
-
-
-# Attributes that must fit together.
-
-
-def has_outputs_of_categories(attributes: dict[str, Any], sizes: Sizes) -> bool:
-    """Tell whether a OneHotEncoder writes into no more columns than it allocates.
-
-    The matrix that it builds believes it without a look.
-    """
-    categories = attributes.get("categories_", [])
-    missing = [None] * len(categories)
-    dropped = attributes.get("_drop_idx_after_grouping")
-    columns = (
-        attributes.get("_default_to_infrequent_mappings", missing),
-        attributes.get("_infrequent_indices", missing),
-        missing if dropped is None else list(dropped),
-    )
-    if any(len(column) != len(categories) for column in columns):
-        return False
-    n_outputs = []
-    for names, mapping, infrequent, index in zip(categories, *columns, strict=True):
-        n = len(names)
-        if (mapping is None) != (infrequent is None):
-            return False
-        if mapping is not None:
-            if len(mapping) != n or not _are_within(n, mapping, infrequent):
-                return False
-            n = int(mapping.max()) + 1
-        if index is not None and index not in range(n):
-            return False
-        n_outputs.append(n - (index is not None))
-    sizes["outputs"] = sum(n_outputs)
-    return (
-        list(attributes.get("_n_features_outs", n_outputs)) == n_outputs
-        and sum(n_outputs) <= MAX_ITEMS
-    )
-
-
-def _are_within(n, *arrays):
-    return all(array.size and array.min() >= 0 and array.max() < n for array in arrays)
-
-
-def has_encodings_of_classes(attributes: dict[str, Any], sizes: Sizes) -> bool:
-    """Tell whether a TargetEncoder has an encoding for each column that it makes."""
-    n_columns = len(attributes.get("categories_", []))
-    if attributes.get("target_type_") == "multiclass":
-        n_columns *= len(attributes.get("classes_", []))
-    return len(attributes.get("encodings_", [])) == n_columns
-
-
-def has_outputs_of_degrees(attributes: dict[str, Any], sizes: Sizes) -> bool:
-    """Tell whether PolynomialFeatures fills all columns that it allocates."""
-    names = {"_min_degree", "_max_degree", "_n_out_full", "n_output_features_"}
-    if not names & attributes.keys():
-        return True
-    if not names <= attributes.keys():
-        return False
-    lowest, highest = attributes["_min_degree"], attributes["_max_degree"]
-    options = attributes["interaction_only"], attributes["include_bias"]
-    count = PolynomialFeatures._num_combinations
-    return attributes["_n_out_full"] == count(
-        sizes["features"], 0, highest, *options
-    ) and attributes["n_output_features_"] == count(
-        sizes["features"], lowest, highest, *options
-    )
-
-
-def has_clusters_of_images(attributes: dict[str, Any], sizes: Sizes) -> bool:
-    """Tell whether clusters have a size that `predict` compares with the images'.
-
-    Compiled code then reads as many numbers of each cluster, and at least one cluster.
-    """
-    return "cluster_centers_" not in attributes or (
-        "n_features_in_" in attributes and sizes["outputs"] > 0
-    )
-
-
-def has_a_column_for_each_class(attributes: dict[str, Any], sizes: Sizes) -> bool:
-    """Tell whether a MultiLabelBinarizer writes into no columns but those it has."""
-    cached = attributes.get("_cached_dict")
-    if cached is None:
-        return True
-    names = attributes["classes_"].tolist()
-    return dict(cached) == {name: column for column, name in enumerate(names)}

@@ -1,10 +1,9 @@
 """The transformers of scikit-learn that a file may hold, a rule for each attribute.
 
 What they do with images is arithmetic on arrays whose sizes the rules pin. Others are
-left out: their compiled code trusts what it is given (trees, neighbors), they take as
-long as a file says (dictionaries), or they read files (text). `LabelBinarizer`
-writes into a sparse matrix, unchecked, where bisection finds a label; it errs if the
-labels that it is given are of another type than its own.
+left out: their compiled code trusts what it is given (trees, neighbors), or they read
+files (text). `LabelBinarizer` writes into a sparse matrix, unchecked, where bisection
+finds a label; it errs if the labels that it is given are of another type than its own.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from sklearn.cluster import KMeans, MiniBatchKMeans
 from sklearn.cross_decomposition import CCA, PLSSVD, PLSCanonical, PLSRegression
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.feature_extraction.text import TfidfTransformer
-from sklearn.impute import MissingIndicator, SimpleImputer
+from sklearn.impute import KNNImputer, MissingIndicator, SimpleImputer
 from sklearn.metrics._scorer import _Scorer
 from sklearn.neighbors import NeighborhoodComponentsAnalysis
 from sklearn.neural_network import BernoulliRBM
@@ -45,14 +44,9 @@ from skmnist.persistence._rules import (
     are_categories,
     either,
     features,
-    has_a_column_for_each_class,
     has_axes,
-    has_clusters_of_images,
-    has_encodings_of_classes,
     has_fast_axes,
     has_labels,
-    has_outputs_of_categories,
-    has_outputs_of_degrees,
     has_short_names,
     is_a,
     is_amount,
@@ -100,6 +94,17 @@ _RANDOM_FEATURES: dict[str, Rule] = {
     "_gamma": is_number,
     "_n_features_out": is_size_of("outputs"),
 }
+_SVD: dict[str, Rule] = {
+    "components_": matrix,
+    "explained_variance_": components,
+    "explained_variance_ratio_": components,
+    "singular_values_": components,
+}
+_PCA: dict[str, Rule] = _SVD | {
+    "mean_": features,
+    "noise_variance_": is_number,
+    "n_components_": is_int,
+}
 _SPARSE_PCA: dict[str, Rule] = {
     "callback": is_none,
     "components_": matrix,
@@ -107,6 +112,25 @@ _SPARSE_PCA: dict[str, Rule] = {
     "error_": is_list_of(is_number),
     "n_components_": is_size_of("components"),
     "n_iter_": is_number,
+}
+_DICTIONARY: dict[str, Rule] = {
+    "transform_algorithm": is_one_of(
+        "omp", "threshold", "lars", "lasso_lars", "lasso_cd"
+    ),
+    "transform_n_nonzero_coefs": or_none(is_number_of_iterations),
+    "transform_max_iter": is_number_of_iterations,
+    "n_components": is_amount,
+    "code_init": or_none(has_axes("samples outputs")),
+    "dict_init": or_none(wide),
+    "callback": is_none,
+    "components_": wide,
+    "error_": is_list_of(is_number),
+    "n_iter_": is_number,
+}
+_OF_BATCHES: dict[str, Rule] = {
+    "_batch_size": is_int,
+    "_no_improvement": is_int,
+    "n_steps_": is_int,
 }
 _NMF: dict[str, Rule] = {
     "beta_loss": is_one_of("frobenius", 2),
@@ -241,20 +265,35 @@ OF_SCALARS: dict[type, dict[str, Rule]] = {
     },
     decomposition.SparsePCA: _SPARSE_PCA,
     decomposition.MiniBatchSparsePCA: _SPARSE_PCA,
+    decomposition.DictionaryLearning: _DICTIONARY,
+    decomposition.MiniBatchDictionaryLearning: _DICTIONARY
+    | _OF_BATCHES
+    | {
+        "_n_components": is_size_of("outputs"),
+        "_fit_algorithm": is_text,
+        "_batch_size": is_int,
+        "_A": has_axes("outputs outputs"),
+        "_B": has_axes("features outputs"),
+        "_ewa_cost": or_none(is_number),
+        "_ewa_cost_min": or_none(is_number),
+        "_no_improvement": is_int,
+        "_random_state": is_a(np.random.RandomState),
+        "n_steps_": is_int,
+    },
+    decomposition.SparseCoder: _DICTIONARY
+    | {"dictionary": wide, "n_components_": is_size_of("outputs")},
     decomposition.NMF: _NMF | {"solver": is_one_of("cd", "mu")},
     decomposition.MiniBatchNMF: _NMF
+    | _OF_BATCHES
     | {
         "transform_max_iter": or_none(is_number_of_iterations),
         "_transform_max_iter": is_number_of_iterations,
-        "_batch_size": is_int,
         "_rho": is_number,
         "_gamma": is_number,
         "_components_numerator": matrix,
         "_components_denominator": matrix,
         "_ewa_cost": or_none(is_number),
         "_ewa_cost_min": or_none(is_number),
-        "_no_improvement": is_int,
-        "n_steps_": is_int,
     },
     decomposition.LatentDirichletAllocation: {
         "n_components": is_amount,
@@ -270,21 +309,16 @@ OF_SCALARS: dict[type, dict[str, Rule]] = {
     },
     KMeans: _KMEANS | {"_algorithm": is_text},
     MiniBatchKMeans: _KMEANS
+    | _OF_BATCHES
     | {
-        "_batch_size": is_int,
         "_init_size": is_int,
         "_counts": outputs,
         "_ewa_inertia": or_none(is_number),
         "_ewa_inertia_min": or_none(is_number),
-        "_no_improvement": is_int,
         "_n_since_last_reassign": is_int,
         "_random_state": is_a(np.random.RandomState),
-        "n_steps_": is_int,
     },
-    PLSRegression: _PLS,
-    PLSCanonical: _PLS,
-    CCA: _PLS,
-    PLSSVD: _PLS,
+    **dict.fromkeys((PLSRegression, PLSCanonical, CCA, PLSSVD), _PLS),
     PolynomialFeatures: {
         "feature_names_in_": has_short_names,
         "degree": either(is_degree, is_list_of(is_degree, longest=2)),
@@ -361,35 +395,14 @@ TRANSFORMERS: dict[type, dict[str, Rule]] = {
         "encodings_": is_list_of(has_axes("categories")),
     },
     LabelEncoder: {"classes_": labels},
-    decomposition.PCA: {
-        "components_": matrix,
-        "mean_": features,
-        "explained_variance_": components,
-        "explained_variance_ratio_": components,
-        "singular_values_": components,
-        "noise_variance_": is_number,
-        "n_components_": is_int,
-        "n_samples_": is_int,
-        "_fit_svd_solver": is_text,
-    },
-    decomposition.IncrementalPCA: {
-        "components_": matrix,
-        "mean_": features,
+    decomposition.PCA: _PCA | {"n_samples_": is_int, "_fit_svd_solver": is_text},
+    decomposition.IncrementalPCA: _PCA
+    | {
         "var_": features,
-        "explained_variance_": components,
-        "explained_variance_ratio_": components,
-        "singular_values_": components,
-        "noise_variance_": is_number,
-        "n_components_": is_int,
         "n_samples_seen_": is_number,
         "batch_size_": is_int,
     },
-    decomposition.TruncatedSVD: {
-        "components_": matrix,
-        "explained_variance_": components,
-        "explained_variance_ratio_": components,
-        "singular_values_": components,
-    },
+    decomposition.TruncatedSVD: _SVD,
     decomposition.FastICA: {
         "components_": matrix,
         "mean_": features,
@@ -418,6 +431,15 @@ TRANSFORMERS: dict[type, dict[str, Rule]] = {
         "_fit_dtype": is_setting,
         "_fill_dtype": is_setting,
     },
+    KNNImputer: {
+        "n_neighbors": is_int,
+        "weights": is_one_of("uniform", "distance"),
+        "metric": is_one_of("nan_euclidean"),
+        "indicator_": or_none(is_a(MissingIndicator)),
+        "_fit_X": has_axes("samples features", "f"),
+        "_mask_fit_X": has_axes("samples features", "b"),
+        "_valid_mask": has_axes("features", "b"),
+    },
     MissingIndicator: {
         "features_": or_none(has_axes("outputs", "iu")),
         "_n_features": is_int,
@@ -426,11 +448,3 @@ TRANSFORMERS: dict[type, dict[str, Rule]] = {
     **OF_SCALARS,
 }
 PARAMETERS = dict.fromkeys(OF_SCALARS, is_plain)
-WHOLE = {
-    KMeans: has_clusters_of_images,
-    MiniBatchKMeans: has_clusters_of_images,
-    MultiLabelBinarizer: has_a_column_for_each_class,
-    OneHotEncoder: has_outputs_of_categories,
-    PolynomialFeatures: has_outputs_of_degrees,
-    TargetEncoder: has_encodings_of_classes,
-}

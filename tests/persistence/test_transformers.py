@@ -19,6 +19,7 @@ from sklearn.feature_selection import (
     SelectFromModel,
     SequentialFeatureSelector,
 )
+from sklearn.impute import KNNImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score, make_scorer
 from sklearn.neighbors import NeighborhoodComponentsAnalysis
@@ -53,13 +54,23 @@ TRANSFORMERS = [
     cross_decomposition.PLSCanonical(1),
     cross_decomposition.PLSRegression(3),
     cross_decomposition.PLSSVD(1),
+    decomposition.DictionaryLearning(3, max_iter=3, random_state=0),
+    decomposition.DictionaryLearning(
+        20, max_iter=2, transform_algorithm="lars", split_sign=True, random_state=0
+    ),
     decomposition.KernelPCA(5, kernel="rbf", fit_inverse_transform=True),
     decomposition.LatentDirichletAllocation(3, random_state=0),
+    decomposition.MiniBatchDictionaryLearning(
+        3, max_iter=3, transform_algorithm="lasso_cd", random_state=0
+    ),
     decomposition.MiniBatchNMF(5, max_iter=20, random_state=0),
     decomposition.MiniBatchSparsePCA(3, max_iter=5, random_state=0),
     decomposition.NMF(5, max_iter=20, random_state=0),
     decomposition.NMF(5, solver="mu", max_iter=20, random_state=0),
+    decomposition.SparseCoder(np.eye(16), transform_algorithm="threshold"),
     decomposition.SparsePCA(3, max_iter=5, random_state=0),
+    KNNImputer(missing_values=0),
+    KNNImputer(missing_values=0, weights="distance", add_indicator=True),
     LinearDiscriminantAnalysis(),
     LinearDiscriminantAnalysis(solver="eigen", shrinkage=0.1),
     NeighborhoodComponentsAnalysis(3, max_iter=3, random_state=0),
@@ -136,6 +147,8 @@ KMEANS = cluster.KMeans(5)
 NMF = decomposition.NMF(5, max_iter=20)
 MINI_NMF = decomposition.MiniBatchNMF(5, max_iter=20)
 SKETCH = kernel_approximation.PolynomialCountSketch(n_components=99)
+CODER = decomposition.SparseCoder(np.eye(16))
+IMPUTER = KNNImputer(missing_values=0)
 TOPICS = decomposition.LatentDirichletAllocation(3, max_iter=2)
 SELECTION = SelectFromModel(LINEAR)
 POLYNOMIAL = PolynomialFeatures()
@@ -169,6 +182,19 @@ HOSTILE = {
     ),
     "iterations of small batches": (MINI_NMF, {"_transform_max_iter": 10**9}),
     "powers of small batches": (MINI_NMF, {"_beta_loss": 1}),
+    "more atoms than may be multiplied": (CODER, {"dictionary": np.ones((1001, 16))}),
+    "atoms of other pixels": (CODER, {"dictionary": np.ones((16, 17))}),
+    "another way to find atoms": (CODER, {"transform_algorithm": "fit"}),
+    "fewer than no atoms": (CODER, {"transform_n_nonzero_coefs": -9}),
+    "other neighbors": (IMPUTER, {"metric": "mahalanobis"}),
+    "donors of other pixels": (IMPUTER, {"_fit_X": np.zeros((150, 17))}),
+    "more donors than their pixels pay for": (
+        IMPUTER,
+        {
+            "_fit_X": np.zeros((10_001, 16), "f2"),
+            "_mask_fit_X": np.zeros((10_001, 16), "?"),
+        },
+    ),
     "updates without end": (TOPICS, {"max_doc_update_iter": 10_000}),
     "topics of other pixels": (TOPICS, {"exp_dirichlet_component_": np.ones((3, 99))}),
     "topics of slow halves": (
@@ -213,6 +239,30 @@ def test_a_hostile_size_is_refused(images, tmp_path, refused, model, changes):
 def test_iterations_over_many_components_are_refused(digits, tmp_path, refused):
     path = path_of(decomposition.NMF(30, max_iter=9).fit(digits[0][:99]), tmp_path)
     refused(with_attributes(path, tmp_path, max_iter=10_000), "iterate too often")
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "limit", "most"),
+    [
+        ("omp", "transform_n_nonzero_coefs", 182),
+        ("lars", "transform_n_nonzero_coefs", 50),
+        ("lasso_lars", "transform_max_iter", 50),
+        ("lasso_cd", "transform_max_iter", 23),
+    ],
+)
+def test_steps_over_many_atoms_are_refused(tmp_path, refused, algorithm, limit, most):
+    atoms = np.ones((800, 2))
+    model = decomposition.SparseCoder(atoms, transform_algorithm=algorithm)
+    path = path_of(model.set_params(**{limit: most}).fit([[0, 0]]), tmp_path)
+    load_model(path)
+    refused(with_attributes(path, tmp_path, **{limit: most + 60}), "iterate too often")
+
+
+def test_many_columns_to_impute_are_refused(tmp_path):
+    imputer = KNNImputer().fit(np.zeros((1, 2000)))
+    load_model(path_of(imputer, tmp_path))
+    with pytest.raises(ValueError, match="iterate too often"):
+        save_model(make_pipeline(imputer, imputer), tmp_path / "model.skmnist")
 
 
 def test_labels_for_columns_that_are_not_there_are_refused(tmp_path, refused):
