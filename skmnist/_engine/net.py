@@ -302,7 +302,7 @@ class MLPNet(NeuralNetClassifier):
         with torch.inference_mode():
             y_pred = self._logits(Xi)
             if self._steps_by_hand:
-                log_probabilities = y_pred.log_softmax(dim=1).T
+                log_probabilities = y_pred.T.log_softmax(dim=0)
                 loss = gradients.cross_entropy(log_probabilities, yi, sample_weight)
             else:
                 loss = self.get_loss(y_pred, yi, X=Xi, sample_weight=sample_weight)
