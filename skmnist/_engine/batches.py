@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import repeat
 from typing import Any, cast
 
 import numpy as np
@@ -125,19 +126,29 @@ class Batches:
 
     def weighted(self) -> Iterator[tuple[tuple, torch.Tensor | None]]:
         """Yield pairs of a batch (images and labels) and its sample weights."""
-        for rows in self._split():
-            X, y, weight = (
-                select_rows(tensor, rows)
-                for tensor in (self.X, self.y, self.sample_weight)
-            )
-            yield (X, y), weight
+        order = self._order()
+        labels = self._select_batches(self.y, order)
+        weights = self._select_batches(self.sample_weight, order)
+        for rows, y, weight in zip(self._split(order), labels, weights, strict=False):
+            yield (select_rows(self.X, rows), y), weight
 
-    def _split(self):
+    def _select_batches(self, tensor, order):
+        # Of the whole pass at once: a selection for each batch takes longer.
+        if tensor is None:
+            return repeat(None)
+        return select_rows(tensor, order).split(self.batch_size)
+
+    def _order(self):
         order = self.rows
         if self.rng is not None:
             order = self.rng.permutation(self.n_samples if order is None else order)
-        if order is not None:
-            return torch.as_tensor(order, device=self.device).split(self.batch_size)
+        if order is None:
+            return slice(self.n_samples)
+        return torch.as_tensor(order, device=self.device)
+
+    def _split(self, order):
+        if isinstance(order, torch.Tensor):
+            return order.split(self.batch_size)
         starts = range(0, self.n_samples, self.batch_size)
         return [slice(start, start + self.batch_size) for start in starts]
 
@@ -161,12 +172,8 @@ class _SparseRows:
         return self[rows.cpu().numpy()]
 
 
-def select_rows(
-    tensor: torch.Tensor | None, rows: torch.Tensor | slice
-) -> torch.Tensor | None:
-    """Return some rows of a tensor, or None for None."""
-    if tensor is None:
-        return None
+def select_rows(tensor: torch.Tensor, rows: torch.Tensor | slice) -> torch.Tensor:
+    """Return some rows of a tensor."""
     return tensor[rows] if isinstance(rows, slice) else tensor.index_select(0, rows)
 
 
