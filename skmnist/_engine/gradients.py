@@ -54,7 +54,9 @@ def compute_gradients(
         weight, inputs, bias = layer.as_factors(weight, inputs, bias)
         sums = torch.addmm(bias.unsqueeze(1), weight, inputs).to(X.dtype)
         outputs = activation.function(sums)
-        mask = _draw_mask(dropout, outputs, layer.out_features, n_samples)
+        mask = None
+        if dropout is not None:
+            mask = _draw_mask(dropout, outputs, layer.out_features, n_samples)
         passes.append((layer, inputs, weight, sums, outputs, mask))
         if mask is None:
             inputs = outputs
@@ -130,13 +132,10 @@ def _cross_entropy_gradient(log_probabilities, y, sample_weight):
 
 
 def _draw_mask(dropout, outputs, n_units, n_samples):
-    if dropout is None:
-        return None
     # Of the outputs that there are, without those of padding: autograd's masks.
-    n_rows, n_columns = outputs.shape
-    outputs = outputs if n_columns == n_samples else outputs[:, :n_samples]
-    outputs = outputs if n_rows == n_units else outputs[:n_units]
-    return pad_to_tiles(dropout.draw_mask(outputs))
+    if outputs.shape == (n_units, n_samples):
+        return dropout.draw_mask(outputs)
+    return pad_to_tiles(dropout.draw_mask(outputs[:n_units, :n_samples]))
 
 
 def _write_gradients(layer, inputs, gradient):

@@ -264,12 +264,11 @@ class Linear(nn.Linear):
         return weight.gradient, bias.gradient
 
     def _find_tiles(self):
-        parameters = self.weight, self.bias
-        if self.tiles is None or not all(map(Tiles.hold, self.tiles, parameters)):
+        tiles, weight, bias = self.tiles, self.weight, self.bias
+        if tiles is None or not (tiles[0].hold(weight) and tiles[1].hold(bias)):
             beyond = -math.inf if self.is_last else 0.0
-            weight, bias = parameters
-            self.tiles = Tiles(weight, 0.0), Tiles(bias, beyond)
-        return self.tiles
+            self.tiles = tiles = Tiles(weight, 0.0), Tiles(bias, beyond)
+        return tiles
 
 
 class Tiles:

@@ -45,8 +45,10 @@ ask_for_same_bits()
 
 def pad_to_tiles(tensor: torch.Tensor) -> torch.Tensor:
     """Return a tensor with zeros after its end, up to whole tiles each way."""
-    missing = [n for size in reversed(tensor.shape) for n in (0, -size % TILE)]
-    return F.pad(tensor, missing) if any(missing) else tensor
+    missing = [-size % TILE for size in tensor.shape]
+    if not any(missing):
+        return tensor
+    return F.pad(tensor, [n for end in reversed(missing) for n in (0, end)])
 
 
 def row_major(factor: torch.Tensor) -> torch.Tensor:
