@@ -58,10 +58,11 @@ def with_attributes(saved, tmp_path, **values):
         attributes = attributes_of(schema)
         for name, value in values.items():
             members.pop(attributes.pop(name, {}).get("file"), None)
-            if isinstance(value, np.ndarray):
+            if isinstance(value, (np.ndarray, np.generic)):
                 file = f"new-{name}.npy"
                 members[file] = npy(value)
-                array = node("NdArrayNode", "numpy.ndarray", type="numpy", file=file)
+                type_name = f"numpy.{type(value).__name__}"
+                array = node("NdArrayNode", type_name, type="numpy", file=file)
                 attributes[name] = array
             elif value is not ...:
                 attributes[name] = json_node(value)

@@ -205,7 +205,7 @@ def make_models():
         ),
         decomposition.MiniBatchNMF(3),
         decomposition.NMF(3),
-        decomposition.SparseCoder(X[:9], transform_algorithm="lars"),
+        decomposition.SparseCoder(X[:9]),
         decomposition.SparsePCA(2, max_iter=3),
         impute.KNNImputer(missing_values=0, add_indicator=True),
         discriminant_analysis.LinearDiscriminantAnalysis(),
@@ -328,6 +328,7 @@ def by_scalar(node, donor, rng):
 
 def by_array(node, donor, rng):
     shapes = [(), (0,), (1,), (3,), (4,), (N_PIXELS,), (3, N_PIXELS), (9, N_PIXELS)]
+    shapes += [(1000, N_PIXELS)]
     shapes += [(50, 1), (100_000,), (1, 100_000), (100_000, 1), (300, 1, 300), (1,) * 5]
     dtypes = ["f8", "f4", "i8", "i1", "?", "<U1", "<U500", "S3", "f2", "c8"]
     values = [0, 1, 10**6, -(10**6)]
@@ -338,6 +339,14 @@ def by_array(node, donor, rng):
     return forgery.node(
         "NdArrayNode", "numpy.ndarray", type="numpy", file="", array=array
     )
+
+
+def by_number(node, donor, rng):
+    """Return a number of NumPy's, which overflows where Python's would not."""
+    dtype = str(choose(["i4", "i8", "u1", "f4", "f8", "?"], rng))
+    array = [[], dtype, int(choose([0, 1, 50, 6000, 2**31 - 1, -1], rng))]
+    type_name = f"numpy.{np.dtype(dtype).name}"
+    return forgery.node("NdArrayNode", type_name, type="numpy", file="", array=array)
 
 
 def made_array(shape, dtype, value):
@@ -419,8 +428,8 @@ def by_nesting(node, donor, rng):
 
 
 CHANGES = [
-    *(by_another, by_another, by_scalar, by_scalar, by_array, by_array, by_class),
-    *(by_class, by_more, by_fewer, by_attribute, by_loader, by_nesting),
+    *(by_another, by_another, by_scalar, by_scalar, by_number, by_array, by_array),
+    *(by_class, by_class, by_more, by_fewer, by_attribute, by_loader, by_nesting),
 ]
 
 

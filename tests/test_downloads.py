@@ -169,7 +169,7 @@ def test_a_failure_is_told_and_leaves_nothing_behind(tmp_path, serve, answer, re
     assert contents(tmp_path) == {}
 
 
-# The slow mirrors take 20 seconds.
+# The slow mirrors take 20 seconds; slow redirects end after ten.
 SLOW = [
     ("TIME_LIMIT", 0.5, "not done after 0.5 seconds", DRIBBLES),
     ("CONNECTION_TIMEOUT", 0.3, "timed out", [send_half_and_stall]),
@@ -300,7 +300,7 @@ def test_the_addresses_of_a_name_share_the_time_limit(files, tmp_path, monkeypat
         address = server.getsockname()
 
         def look_up_many(host, port, *args, **kwargs):
-            n_addresses = 100 if host == "many.invalid" else 1
+            n_addresses = 3 if host == "many.invalid" else 1
             return look_up("127.0.0.1", port, *args, **kwargs) * n_addresses
 
         monkeypatch.setattr("socket.getaddrinfo", look_up_many)
@@ -310,7 +310,7 @@ def test_the_addresses_of_a_name_share_the_time_limit(files, tmp_path, monkeypat
         # The first waits to be accepted, and so the others cannot even connect.
         with (
             socket.create_connection(address),
-            pytest.raises(OSError, match="from any mirror"),
+            pytest.raises(OSError, match=r"not done after 0\.5 seconds"),
         ):
             fetch(tmp_path)
 

@@ -9,13 +9,14 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.ensemble import StackingClassifier
 
-from skmnist.persistence._consistency import WHOLE
+from skmnist.persistence._consistency import WHOLE, WORK
 from skmnist.persistence._rules import (
     MAX_ITEMS,
     Saved,
     are_candidates,
     are_steps,
     either,
+    is_array,
     is_estimator,
     is_int,
     is_setting,
@@ -60,14 +61,14 @@ def check_model(model: Any) -> None:
             )
         sizes = _check_attributes(saved)
         n_outputs += sizes.get("outputs", 0) + sizes.get("bases", 0)
-        work += _count_work(sizes)
+        work += _count_work(saved, sizes)
     n_copies = _count_copies(model)
     if n_copies > MAX_COPIES:
         raise ValueError(f"its steps make more than {MAX_COPIES} copies of the images.")
     if n_copies * n_outputs > MAX_OUTPUTS:
         raise ValueError(f"its steps make more than {MAX_OUTPUTS} columns.")
     if work > MAX_WORK:
-        raise ValueError("its steps iterate too often over their components.")
+        raise ValueError("its steps would take too long.")
 
 
 def is_allowed(value: Any) -> bool:
@@ -77,7 +78,8 @@ def is_allowed(value: Any) -> bool:
             _check_attributes(saved)
     except ValueError:
         return False
-    return either(is_setting_or_estimator, are_steps, are_candidates)(value, {})
+    rules = is_setting_or_estimator, is_array, are_steps, are_candidates
+    return either(*rules)(value, {})
 
 
 def _find_saved(value):
@@ -125,11 +127,12 @@ def _check_attributes(saved):
     return sizes
 
 
-def _count_work(sizes):
+def _count_work(saved, sizes):
+    if saved.cls in WORK:
+        return WORK[saved.cls](saved.attributes, sizes)
     n_components = sizes.get("components", 0)
     size = n_components * sizes.get("features", 0) + MIN_WORK
-    passes = sizes.get("passes", 0) if n_components else 0
-    return passes * size + sizes.get("work", 0)
+    return sizes.get("passes", 0) * size if n_components else 0
 
 
 def _count_copies(value):
@@ -154,7 +157,7 @@ def _count_copies(value):
             for step, share in zip(columns, shares, strict=True)
         ),
         2 * parts.get("sample_steps", 1) - 1,
-        2 if value.cls is StackingClassifier else 1,
+        2 if value.cls is StackingClassifier or parts.get("split_sign") else 1,
         *map(_count_copies, parts.values()),
     )
 

@@ -1,7 +1,6 @@
 """Attributes that must fit together, and how long an estimator works with them.
 
-A check is called with the attributes of an estimator, and with the sizes of their axes,
-to which it may add `work`, in the unit of `_audit.MAX_WORK`.
+The functions are called with an estimator's attributes and the sizes of their axes.
 """
 
 from __future__ import annotations
@@ -20,14 +19,19 @@ from sklearn.preprocessing import (
 
 from skmnist.persistence._rules import MAX_ITEMS, Sizes
 
-# Of a dictionary: their products with each other are a matrix.
-MAX_ATOMS = 1_000
-# Rows to impute from, where images have few pixels: distances are kept for each.
-MAX_DONORS_OF_A_PIXEL = 100
-# What a step of Python's, its atoms, and a column to impute take for 50 images.
+# In units of `_audit.MAX_WORK`, what 50 images take:
+# what is done once for a dictionary, and for each product of two of its atoms,
+WORK_OF_A_DICTIONARY = 45_000
+WORK_OF_A_PAIR = 4
+# a step of orthogonal matching pursuit, which is Python's, and each atom in it,
 WORK_OF_A_STEP = 15_000
-WORK_OF_AN_ATOM = {"omp": 65, "lars": 350, "lasso_lars": 350}
+WORK_OF_AN_ATOM = 65
+# an atom in an iteration of coordinate descent, which is compiled,
+WORK_OF_A_COORDINATE = 30
+# a column to impute, and a row to impute from beyond those that its columns allow.
 WORK_OF_A_COLUMN = 5_000
+WORK_OF_A_ROW = 1_500
+ROWS_OF_A_COLUMN = 100
 
 
 def has_outputs_of_categories(attributes: dict[str, Any], sizes: Sizes) -> bool:
@@ -103,33 +107,6 @@ def has_clusters_of_images(attributes: dict[str, Any], sizes: Sizes) -> bool:
     )
 
 
-def has_codes_in_time(attributes: dict[str, Any], sizes: Sizes) -> bool:
-    """Tell whether a dictionary has few atoms, and count how long it looks for some."""
-    n_atoms = sizes.get("outputs", 0)
-    if attributes.get("split_sign"):
-        sizes["outputs"] = 2 * n_atoms
-    algorithm = attributes.get("transform_algorithm", "threshold")
-    if n_atoms == 0 or algorithm == "threshold":
-        return True
-    n_steps = attributes.get("transform_max_iter", 0)
-    if algorithm in ("omp", "lars"):
-        default = min(max(sizes["features"] // 10, 1), n_atoms)
-        n_steps = attributes.get("transform_n_nonzero_coefs") or default
-    if algorithm == "lasso_cd":
-        work_of_a_step = n_atoms**2
-    else:
-        work_of_a_step = WORK_OF_A_STEP + n_atoms * WORK_OF_AN_ATOM.get(algorithm, 0)
-    sizes["work"] = n_steps * work_of_a_step
-    return n_atoms <= MAX_ATOMS
-
-
-def has_donors_in_time(attributes: dict[str, Any], sizes: Sizes) -> bool:
-    """Tell whether rows to impute from are no more than their pixels pay for."""
-    n_features = sizes.get("features", 0)
-    sizes["work"] = n_features * WORK_OF_A_COLUMN
-    return sizes.get("samples", 0) <= max(MAX_ITEMS, n_features * MAX_DONORS_OF_A_PIXEL)
-
-
 def has_a_column_for_each_class(attributes: dict[str, Any], sizes: Sizes) -> bool:
     """Tell whether a MultiLabelBinarizer writes into no columns but those it has."""
     cached = attributes.get("_cached_dict")
@@ -139,15 +116,42 @@ def has_a_column_for_each_class(attributes: dict[str, Any], sizes: Sizes) -> boo
     return dict(cached) == {name: column for column, name in enumerate(names)}
 
 
+def count_work_of_dictionary(attributes: dict[str, Any], sizes: Sizes) -> int:
+    """Count what it takes to find the atoms of 50 images."""
+    n_atoms, n_features = sizes.get("outputs", 0), sizes.get("features", 0)
+    algorithm = attributes.get("transform_algorithm")
+    if algorithm == "omp":
+        default = min(max(n_features // 10, 1), n_atoms)
+        n_steps = attributes.get("transform_n_nonzero_coefs") or default
+        work_of_a_step = WORK_OF_A_STEP + n_atoms * WORK_OF_AN_ATOM
+    elif algorithm == "lasso_cd":
+        n_steps = attributes.get("transform_max_iter", 0)
+        work_of_a_step = n_atoms * (n_atoms + WORK_OF_A_COORDINATE)
+    else:
+        return 0
+    # Not with NumPy's ints, which overflow.
+    work = max(int(n_steps), 0) * work_of_a_step
+    return WORK_OF_A_DICTIONARY + n_atoms**2 * WORK_OF_A_PAIR + work
+
+
+def count_work_of_imputer(attributes: dict[str, Any], sizes: Sizes) -> int:
+    """Count what it takes to impute all columns of 50 images from the nearest rows."""
+    n_rows, n_columns = sizes.get("samples", 0), sizes.get("features", 0)
+    n_more_rows = max(n_rows - n_columns * ROWS_OF_A_COLUMN, 0)
+    return n_columns * WORK_OF_A_COLUMN + n_more_rows * WORK_OF_A_ROW
+
+
 WHOLE = {
-    decomposition.DictionaryLearning: has_codes_in_time,
-    decomposition.MiniBatchDictionaryLearning: has_codes_in_time,
-    decomposition.SparseCoder: has_codes_in_time,
     KMeans: has_clusters_of_images,
-    KNNImputer: has_donors_in_time,
     MiniBatchKMeans: has_clusters_of_images,
     MultiLabelBinarizer: has_a_column_for_each_class,
     OneHotEncoder: has_outputs_of_categories,
     PolynomialFeatures: has_outputs_of_degrees,
     TargetEncoder: has_encodings_of_classes,
+}
+WORK = {
+    decomposition.DictionaryLearning: count_work_of_dictionary,
+    decomposition.MiniBatchDictionaryLearning: count_work_of_dictionary,
+    decomposition.SparseCoder: count_work_of_dictionary,
+    KNNImputer: count_work_of_imputer,
 }

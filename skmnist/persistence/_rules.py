@@ -209,6 +209,11 @@ def are_categories(value: Any, sizes: Sizes) -> bool:
     )
 
 
+def is_array(value: Any, sizes: Sizes) -> bool:
+    """Tell whether a value is an array of numbers or booleans."""
+    return type(value) is np.ndarray and value.dtype.kind in "biuf"
+
+
 def is_short_array(value: Any, sizes: Sizes) -> bool:
     """Tell whether a value is a short array of scalars."""
     return has_labels("items")(value, {})
@@ -330,17 +335,13 @@ def is_net_state(value: Any, sizes: Sizes) -> bool:
         return False
     state = value["optimizer"]
     return (
-        is_dict_of(_is_tensor)(value["weights"], {})
+        is_dict_of(is_array)(value["weights"], {})
         and isinstance(state, dict)
         and state.keys() == {"state", "param_groups"}
-        and is_dict_of(is_dict_of(or_none(_is_tensor)), int)(state["state"], {})
+        and is_dict_of(is_dict_of(or_none(is_array)), int)(state["state"], {})
         and is_list_of(is_dict_of(is_setting))(state["param_groups"], {})
         and _is_history(value["history"])
     )
-
-
-def _is_tensor(value, sizes):
-    return type(value) is np.ndarray and value.dtype.kind in "biuf"
 
 
 def _is_history(value):

@@ -56,7 +56,7 @@ TRANSFORMERS = [
     cross_decomposition.PLSSVD(1),
     decomposition.DictionaryLearning(3, max_iter=3, random_state=0),
     decomposition.DictionaryLearning(
-        20, max_iter=2, transform_algorithm="lars", split_sign=True, random_state=0
+        20, max_iter=2, dict_init=np.eye(30, 16), split_sign=True, random_state=0
     ),
     decomposition.KernelPCA(5, kernel="rbf", fit_inverse_transform=True),
     decomposition.LatentDirichletAllocation(3, random_state=0),
@@ -147,7 +147,7 @@ KMEANS = cluster.KMeans(5)
 NMF = decomposition.NMF(5, max_iter=20)
 MINI_NMF = decomposition.MiniBatchNMF(5, max_iter=20)
 SKETCH = kernel_approximation.PolynomialCountSketch(n_components=99)
-CODER = decomposition.SparseCoder(np.eye(16))
+ATOMS = decomposition.DictionaryLearning(3, max_iter=1)
 IMPUTER = KNNImputer(missing_values=0)
 TOPICS = decomposition.LatentDirichletAllocation(3, max_iter=2)
 SELECTION = SelectFromModel(LINEAR)
@@ -182,19 +182,11 @@ HOSTILE = {
     ),
     "iterations of small batches": (MINI_NMF, {"_transform_max_iter": 10**9}),
     "powers of small batches": (MINI_NMF, {"_beta_loss": 1}),
-    "more atoms than may be multiplied": (CODER, {"dictionary": np.ones((1001, 16))}),
-    "atoms of other pixels": (CODER, {"dictionary": np.ones((16, 17))}),
-    "another way to find atoms": (CODER, {"transform_algorithm": "fit"}),
-    "fewer than no atoms": (CODER, {"transform_n_nonzero_coefs": -9}),
-    "other neighbors": (IMPUTER, {"metric": "mahalanobis"}),
-    "donors of other pixels": (IMPUTER, {"_fit_X": np.zeros((150, 17))}),
-    "more donors than their pixels pay for": (
-        IMPUTER,
-        {
-            "_fit_X": np.zeros((10_001, 16), "f2"),
-            "_mask_fit_X": np.zeros((10_001, 16), "?"),
-        },
-    ),
+    "atoms of other pixels": (ATOMS, {"components_": np.ones((3, 17))}),
+    "least angles": (ATOMS, {"transform_algorithm": "lars"}),
+    "least angles of a lasso": (ATOMS, {"transform_algorithm": "lasso_lars"}),
+    "another metric": (IMPUTER, {"metric": "mahalanobis"}),
+    "rows of other pixels": (IMPUTER, {"_fit_X": np.zeros((150, 17))}),
     "updates without end": (TOPICS, {"max_doc_update_iter": 10_000}),
     "topics of other pixels": (TOPICS, {"exp_dirichlet_component_": np.ones((3, 99))}),
     "topics of slow halves": (
@@ -238,31 +230,51 @@ def test_a_hostile_size_is_refused(images, tmp_path, refused, model, changes):
 @pytest.mark.filterwarnings("ignore")
 def test_iterations_over_many_components_are_refused(digits, tmp_path, refused):
     path = path_of(decomposition.NMF(30, max_iter=9).fit(digits[0][:99]), tmp_path)
-    refused(with_attributes(path, tmp_path, max_iter=10_000), "iterate too often")
+    refused(with_attributes(path, tmp_path, max_iter=10_000), "take too long")
+
+
+def coder(n_atoms, **settings):
+    return decomposition.SparseCoder(np.ones((n_atoms, 2)), **settings).fit([[0, 0]])
 
 
 @pytest.mark.parametrize(
     ("algorithm", "limit", "most"),
     [
-        ("omp", "transform_n_nonzero_coefs", 182),
-        ("lars", "transform_n_nonzero_coefs", 50),
-        ("lasso_lars", "transform_max_iter", 50),
-        ("lasso_cd", "transform_max_iter", 23),
+        ("omp", "transform_n_nonzero_coefs", 185),
+        ("lasso_cd", "transform_max_iter", 18),
     ],
 )
-def test_steps_over_many_atoms_are_refused(tmp_path, refused, algorithm, limit, most):
-    atoms = np.ones((800, 2))
-    model = decomposition.SparseCoder(atoms, transform_algorithm=algorithm)
-    path = path_of(model.set_params(**{limit: most}).fit([[0, 0]]), tmp_path)
+def test_many_steps_over_atoms_are_refused(tmp_path, refused, algorithm, limit, most):
+    model = coder(800, transform_algorithm=algorithm, **{limit: most})
+    path = path_of(model, tmp_path)
     load_model(path)
-    refused(with_attributes(path, tmp_path, **{limit: most + 60}), "iterate too often")
+    for number in (most + 1, np.int32(2**31 - 1)):  # whose products overflow
+        refused(with_attributes(path, tmp_path, **{limit: number}), "take too long")
 
 
-def test_many_columns_to_impute_are_refused(tmp_path):
-    imputer = KNNImputer().fit(np.zeros((1, 2000)))
-    load_model(path_of(imputer, tmp_path))
-    with pytest.raises(ValueError, match="iterate too often"):
-        save_model(make_pipeline(imputer, imputer), tmp_path / "model.skmnist")
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    ("most", "more"),
+    [
+        (coder(1900), coder(2000)),
+        (coder(100), FeatureUnion([(str(n), coder(1900)) for n in range(2)])),
+        (KNNImputer().fit(np.zeros((1, 2900))), KNNImputer().fit(np.zeros((1, 3100)))),
+        (KNNImputer().fit(np.zeros((9990, 2))), KNNImputer().fit(np.zeros((10300, 2)))),
+        (KNNImputer().fit(np.zeros((20000, 200))), coder(3000)),
+    ],
+    ids=["atoms", "dictionaries", "columns", "rows", "rows of many columns"],
+)
+def test_a_model_that_would_take_too_long_is_refused(tmp_path, most, more):
+    load_model(path_of(most, tmp_path))
+    with pytest.raises(ValueError, match=r"saved safely: .* take too long"):
+        save_model(more, tmp_path / "model.skmnist")
+
+
+def test_the_signs_of_a_dictionary_count_as_copies(tmp_path):
+    atoms = [(str(n), coder(2, split_sign=n < 8)) for n in range(9)]
+    load_model(path_of(FeatureUnion(atoms[1:]), tmp_path))
+    with pytest.raises(ValueError, match="more than 16 copies"):
+        save_model(FeatureUnion(atoms), tmp_path / "model.skmnist")
 
 
 def test_labels_for_columns_that_are_not_there_are_refused(tmp_path, refused):
