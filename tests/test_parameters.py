@@ -30,6 +30,7 @@ from small_models import small
         ("optimizer", "adma", "one of 'adam', 'adamw'"),
         ("optimizer", dict, "subclass of torch.optim.Optimizer"),
         ("learning_rate", 0, "a positive number"),
+        ("learning_rate", -0.1, "a positive number"),
         ("learning_rate", np.inf, "a positive number"),
         ("optimizer_params", {"lr": 1}, "for lr use learning_rate"),
         ("optimizer_params", [("eps", 1)], "None or a dict"),

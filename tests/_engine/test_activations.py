@@ -25,3 +25,25 @@ def test_each_activation_is_the_function_of_its_name(activation, function):
 
     torch.testing.assert_close(module(X), expected)
     assert set(ACTIVATIONS) == {"relu", "tanh", "gelu", "logistic", "identity"}
+
+
+@pytest.fixture
+def restored_threads():
+    """Restores the number of threads after the test."""
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("restored_threads")
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_activations_have_the_same_bits_on_any_number_of_threads(name, dtype):
+    generator = torch.Generator().manual_seed(0)
+    X = torch.randn(2**17, dtype=dtype, generator=generator)
+    results = []
+    for n_threads in (1, 2, 3, 7):
+        torch.set_num_threads(n_threads)
+        results.append(ACTIVATIONS[name].module()(X.clone()))
+
+    assert all(torch.equal(result, results[0]) for result in results)

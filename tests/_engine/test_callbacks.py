@@ -227,15 +227,17 @@ MNISTMLPClassifier(max_epochs=2, verbose=2).fit(X, np.arange(40) % 2)
 
 
 class Bar:
-    """Stands in for tqdm's bar and counts those that are open."""
+    """Stands in for tqdm's bar, counts those that are open, keeps what they show."""
 
     n_open = 0
+    shown = ()
 
     def __init__(self, **kwargs):
         type(self).n_open += 1
         assert not kwargs["leave"]  # the last line is the log's
 
-    def set_postfix(self, **kwargs): ...
+    def set_postfix(self, **kwargs):
+        type(self).shown += (kwargs,)
 
     def update(self): ...
 
@@ -244,6 +246,19 @@ class Bar:
 
     @staticmethod
     def write(text): ...
+
+
+def test_the_bar_shows_each_epochs_scores(digits, monkeypatch):
+    monkeypatch.setattr("skmnist._engine.callbacks.tqdm", Bar)
+    monkeypatch.setattr(Bar, "shown", ())
+
+    history = fit(digits, verbose=2).history_
+
+    pairs = zip(history["train_loss"], history["train_accuracy"], strict=True)
+    assert Bar.shown == tuple(
+        {"loss": f"{loss:.4f}", "accuracy": f"{accuracy:.4f}"}
+        for loss, accuracy in pairs
+    )
 
 
 @pytest.mark.usefixtures("with_ctrl_c")

@@ -13,7 +13,7 @@ from skorch.callbacks import Callback
 
 from skmnist import ImageScaler, MNISTMLPClassifier
 from skmnist._engine import device
-from skmnist._engine.device import FreeCores, resolve_device
+from skmnist._engine.device import FreeCores, TorchThreads, resolve_device
 from small_models import small
 
 
@@ -79,6 +79,17 @@ def test_fits_in_threads_share_the_threads_of_torch():
     assert printed.splitlines() == ["[2, 2, 2, 2] 4", "[4, 4, 4] 4"]
 
 
+@pytest.mark.usefixtures("two_threads")
+def test_a_fit_that_begins_later_leaves_all_threads_behind():
+    threads = TorchThreads()
+    with threads.shared(), threads.shared():
+        threads.take_share()
+        assert torch.get_num_threads() == 1
+        with threads.shared():
+            pass
+    assert torch.get_num_threads() == 2
+
+
 class Clock:
     """Time that passes only when a test says so, and the cores that were used."""
 
@@ -115,12 +126,13 @@ def cores(monkeypatch, clock):
 
 def watch(cores, clock, *numbers, seconds=0.06):
     """Let the numbers of cores be used in turn, and return the limits after each."""
-    limits = []
+    limits = [cores.limit]
     for n_cores in numbers:
         clock.let_pass(seconds, n_cores)
-        cores.look()
+        has_changed = cores.look()
         limits.append(cores.limit)
-    return limits
+        assert has_changed is (limits[-1] != limits[-2])
+    return limits[1:]
 
 
 def test_threads_that_lack_cores_are_given_up(cores, clock):
@@ -137,6 +149,14 @@ def test_what_is_over_at_once_is_not_heeded(cores, clock):
 
 def test_there_is_always_one_thread(cores, clock):
     assert watch(cores, clock, 0.4, 0.4)[-1] == 1
+
+
+def test_fewer_threads_that_lack_cores_are_given_up_as_slowly(
+    cores, clock, monkeypatch
+):
+    assert watch(cores, clock, 5.7, 5.7)[-1] == 5
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 5)
+    assert watch(cores, clock, 1, 1) == [5, 1]
 
 
 def test_all_cores_are_tried_again(cores, clock, monkeypatch):

@@ -303,16 +303,17 @@ def test_settings_that_do_not_fit_the_weights_are_refused(
     assert peak.megabytes < 50
 
 
+@pytest.mark.parametrize("size", [3, 300])
 @pytest.mark.parametrize("number", range(12))
 def test_weights_and_optimizer_state_of_another_shape_are_refused(
-    saved, tmp_path, number
+    saved, tmp_path, number, size
 ):
     def change(schema, members):
         state = attributes_of(schema)["_net_state"]["content"]
         weights = list(state["weights"]["content"].values())
         optimizer = state["optimizer"]["content"]["state"]["content"]
         moments = [part for of in optimizer.values() for part in of["content"].values()]
-        members[(weights + moments)[number]["file"]] = npy(np.zeros(3, np.float32))
+        members[(weights + moments)[number]["file"]] = npy(np.zeros(size, np.float32))
 
     with pytest.raises(ValueError, match="do not fit"):
         load_model(edited(saved, tmp_path, change))
