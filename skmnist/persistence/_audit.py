@@ -130,9 +130,10 @@ def _check_attributes(saved):
 def _count_work(saved, sizes):
     if saved.cls in WORK:
         return WORK[saved.cls](saved.attributes, sizes)
-    n_components = sizes.get("components", 0)
-    size = n_components * sizes.get("features", 0) + MIN_WORK
-    return sizes.get("passes", 0) * size if n_components else 0
+    if "components" not in sizes:
+        return 0
+    size = sizes["components"] * sizes.get("features", 0)
+    return sizes.get("passes", 0) * (size + MIN_WORK)
 
 
 def _count_copies(value):

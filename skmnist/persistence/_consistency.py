@@ -10,6 +10,7 @@ from typing import Any
 from sklearn import decomposition
 from sklearn.cluster import KMeans, MiniBatchKMeans
 from sklearn.impute import KNNImputer
+from sklearn.kernel_approximation import PolynomialCountSketch
 from sklearn.preprocessing import (
     MultiLabelBinarizer,
     OneHotEncoder,
@@ -28,6 +29,9 @@ WORK_OF_A_STEP = 15_000
 WORK_OF_AN_ATOM = 65
 # an atom in an iteration of coordinate descent, which is compiled,
 WORK_OF_A_COORDINATE = 30
+# an update of an image's topics, which is Python's, a column of a sparse sketch,
+WORK_OF_AN_UPDATE = 3_000
+WORK_OF_A_HASH = 1_650
 # a column to impute, and a row to impute from beyond those that its columns allow.
 WORK_OF_A_COLUMN = 5_000
 WORK_OF_A_ROW = 1_500
@@ -123,7 +127,9 @@ def count_work_of_dictionary(attributes: dict[str, Any], sizes: Sizes) -> int:
     if algorithm == "omp":
         default = min(max(n_features // 10, 1), n_atoms)
         n_steps = attributes.get("transform_n_nonzero_coefs") or default
-        work_of_a_step = WORK_OF_A_STEP + n_atoms * WORK_OF_AN_ATOM
+        # The atoms that have been found are solved for at each step.
+        work_of_an_atom = WORK_OF_AN_ATOM + int(n_steps) // 2
+        work_of_a_step = WORK_OF_A_STEP + n_atoms * work_of_an_atom
     elif algorithm == "lasso_cd":
         n_steps = attributes.get("transform_max_iter", 0)
         work_of_a_step = n_atoms * (n_atoms + WORK_OF_A_COORDINATE)
@@ -132,6 +138,19 @@ def count_work_of_dictionary(attributes: dict[str, Any], sizes: Sizes) -> int:
     # Not with NumPy's ints, which overflow.
     work = max(int(n_steps), 0) * work_of_a_step
     return WORK_OF_A_DICTIONARY + n_atoms**2 * WORK_OF_A_PAIR + work
+
+
+def count_work_of_topics(attributes: dict[str, Any], sizes: Sizes) -> int:
+    """Count what it takes to find the topics of 50 images."""
+    if "components" not in sizes:
+        return 0
+    size = sizes["components"] * sizes.get("features", 0)
+    return sizes.get("passes", 0) * (size + WORK_OF_AN_UPDATE)
+
+
+def count_work_of_sketch(attributes: dict[str, Any], sizes: Sizes) -> int:
+    """Count what it takes to hash 50 images, of which each may be sparse."""
+    return attributes.get("degree", 0) * sizes.get("hashed", 0) * WORK_OF_A_HASH
 
 
 def count_work_of_imputer(attributes: dict[str, Any], sizes: Sizes) -> int:
@@ -153,5 +172,7 @@ WORK = {
     decomposition.DictionaryLearning: count_work_of_dictionary,
     decomposition.MiniBatchDictionaryLearning: count_work_of_dictionary,
     decomposition.SparseCoder: count_work_of_dictionary,
+    decomposition.LatentDirichletAllocation: count_work_of_topics,
+    PolynomialCountSketch: count_work_of_sketch,
     KNNImputer: count_work_of_imputer,
 }

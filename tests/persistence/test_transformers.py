@@ -240,7 +240,7 @@ def coder(n_atoms, **settings):
 @pytest.mark.parametrize(
     ("algorithm", "limit", "most"),
     [
-        ("omp", "transform_n_nonzero_coefs", 185),
+        ("omp", "transform_n_nonzero_coefs", 111),
         ("lasso_cd", "transform_max_iter", 18),
     ],
 )
@@ -252,17 +252,44 @@ def test_many_steps_over_atoms_are_refused(tmp_path, refused, algorithm, limit, 
         refused(with_attributes(path, tmp_path, **{limit: number}), "take too long")
 
 
-@pytest.mark.filterwarnings("ignore")
+def sketch(n_columns):
+    model = kernel_approximation.PolynomialCountSketch(degree=3, n_components=1)
+    return model.fit(np.zeros((2, n_columns)))
+
+
+def factors(n_components):
+    """A factorization with many iterations, of one component or none."""
+    model = decomposition.NMF(1, max_iter=10_000).fit(np.eye(2))
+    model.components_ = model.components_[:n_components]
+    model.n_components_ = model._n_components = n_components
+    return model
+
+
+def times(n, model):
+    return FeatureUnion([(str(number), model) for number in range(n)])
+
+
+TOPIC = decomposition.LatentDirichletAllocation(1, max_doc_update_iter=1000)
+TOPIC.fit(np.eye(2))
+
+
 @pytest.mark.parametrize(
     ("most", "more"),
     [
         (coder(1900), coder(2000)),
-        (coder(100), FeatureUnion([(str(n), coder(1900)) for n in range(2)])),
+        (coder(1900), times(2, coder(1900))),
+        (times(4, TOPIC), times(5, TOPIC)),
+        (times(3, factors(1)), times(4, factors(1))),
+        (times(3, factors(0)), times(4, factors(0))),
+        (sketch(3000), sketch(3100)),
         (KNNImputer().fit(np.zeros((1, 2900))), KNNImputer().fit(np.zeros((1, 3100)))),
         (KNNImputer().fit(np.zeros((9990, 2))), KNNImputer().fit(np.zeros((10300, 2)))),
         (KNNImputer().fit(np.zeros((20000, 200))), coder(3000)),
     ],
-    ids=["atoms", "dictionaries", "columns", "rows", "rows of many columns"],
+    ids=[
+        *("atoms", "dictionaries", "topics", "factors", "no factors", "hashes"),
+        *("columns", "rows", "rows of many columns"),
+    ],
 )
 def test_a_model_that_would_take_too_long_is_refused(tmp_path, most, more):
     load_model(path_of(most, tmp_path))
