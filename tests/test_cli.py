@@ -164,6 +164,7 @@ def test_no_hidden_layer_is_an_empty_tuple():
         ["--data", "cifar"],
         ["--batch-size", "many"],
         ["--optimizer-params", "momentum"],
+        ["--optimizer-params", "1=0.9"],
         ["--optimizer-params", "momentum=much"],
     ],
 )

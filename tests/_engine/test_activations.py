@@ -27,15 +27,7 @@ def test_each_activation_is_the_function_of_its_name(activation, function):
     assert set(ACTIVATIONS) == {"relu", "tanh", "gelu", "logistic", "identity"}
 
 
-@pytest.fixture
-def restored_threads():
-    """Restores the number of threads after the test."""
-    before = torch.get_num_threads()
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.mark.usefixtures("restored_threads")
+@pytest.mark.usefixtures("two_threads")  # which restores what there was
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_activations_have_the_same_bits_on_any_number_of_threads(name, dtype):

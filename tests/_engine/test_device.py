@@ -218,15 +218,6 @@ def busy_machine(quiet_machine, monkeypatch):
     return quiet_machine
 
 
-@pytest.fixture
-def two_threads():
-    """As many threads as the smallest of today's machines has."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.mark.usefixtures("two_threads", "quiet_machine")
 def test_a_fit_without_free_cores_goes_on_with_one_thread(mnist, request):
     X, y = ImageScaler().fit_transform(mnist[0][:6000]), mnist[1][:6000]
@@ -236,7 +227,10 @@ def test_a_fit_without_free_cores_goes_on_with_one_thread(mnist, request):
         def on_epoch_end(self, net, **kwargs):
             seen.append(torch.get_num_threads())
 
-    model = MNISTMLPClassifier(max_epochs=2, callbacks=[Note], random_state=0)
+    # Without validation, so that it is the training that is watched.
+    model = MNISTMLPClassifier(
+        max_epochs=2, validation_split=None, callbacks=[Note], random_state=0
+    )
     expected = model.fit(X, y).predict_proba(X)
     request.getfixturevalue("busy_machine")
     proba = model.fit(X, y).predict_proba(X)
@@ -260,6 +254,7 @@ class Listen(Callback):
         net.module_.register_forward_hook(lambda *args: None)
 
 
+@pytest.mark.usefixtures("two_threads")
 @pytest.mark.parametrize("callback", [Wait, Listen])
 def test_some_trainings_are_not_watched(digits, busy_machine, callback):
     small(callbacks=[callback]).fit(*digits)

@@ -43,6 +43,13 @@ def test_products_are_the_same_on_two_threads(units, two_threads):
     torch.testing.assert_close(ours, expected)
 
 
+def test_a_second_factor_is_laid_out_by_rows_in_float64_alone():
+    factor = torch.zeros(32, 16, dtype=torch.float64).T
+
+    assert products.row_major(factor).is_contiguous()
+    assert not products.row_major(factor.float()).is_contiguous()
+
+
 @pytest.mark.parametrize(
     ("n_threads", "units", "expected"), [(1, 64, 1), (2, 64, 2), (2, 48, 1), (2, 7, 1)]
 )
