@@ -111,7 +111,7 @@ def test_what_is_no_output_shape_is_named(output_shape):
 
 
 def test_a_wrong_output_shape_is_named():
-    with pytest.raises(ValueError, match=r"output_shape=\(3, 5\) does not fit"):
+    with pytest.raises(ValueError, match=r"output_shape=\(3, 5\) .* of 12 pixels"):
         ImageScaler(output_shape=(3, 5)).fit(IMAGES)
 
 

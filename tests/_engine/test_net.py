@@ -14,6 +14,7 @@ from skorch.callbacks import Callback, EpochScoring, LRScheduler
 from listeners import OnTrainBegin, Recorder
 from skmnist import MNISTMLPClassifier, evaluate
 from skmnist._engine import gradients
+from skmnist._engine.network import MLP
 from small_models import deterministic, fit, small
 
 
@@ -460,3 +461,18 @@ def test_the_input_gradient_is_that_of_finite_differences(digits):
             for sign in (1, -1)
         )
         assert_allclose(gradient[:, pixel], (up - down) / (2 * step), atol=1e-7)
+
+
+def test_images_are_predicted_in_whole_tiles(digits, monkeypatch):
+    model = fit(digits)
+    n_images = []
+
+    def forward(module, X):
+        n_images.append(len(X))
+        return torch.nn.Sequential.forward(module, X)
+
+    monkeypatch.setattr(MLP, "forward", forward)
+    proba = model.predict_proba(digits[0][:17])
+
+    assert n_images == [32]
+    assert proba.shape == (17, 10)
