@@ -101,6 +101,18 @@ def test_a_step_leaves_its_images_alone():
     assert torch.equal(X, before)
 
 
+@pytest.mark.parametrize("n_images", [128, 100])
+def test_each_step_of_the_default_network_has_a_mask_of_its_own(n_images):
+    module = MLP(784, (256,), 10, "relu", dropout=0.5)
+    images, labels = torch.ones(n_images, 784), torch.zeros(n_images, dtype=torch.int64)
+
+    (_, first), (_, second) = (
+        compute_gradients(module, images, labels) for _ in range(2)
+    )
+
+    assert not torch.equal(first, second)
+
+
 def test_layers_of_one_size_have_masks_of_their_own():
     module = MLP(64, (64, 64), 64, activation="identity", dropout=0.5)
     for layer in (module.hidden_1, module.hidden_2, module.output):
