@@ -32,9 +32,8 @@ MAX_COPIES = 16
 # Columns that are not the images' own, and their copies.
 MAX_OUTPUTS = MAX_COPIES * MAX_ITEMS
 # Components by pixels, each time that a transformer goes over them: a second for 50
-# images. The sum is where an iteration over few of them takes as long as over more.
+# images.
 MAX_WORK = 15_000_000
-MIN_WORK = 400
 
 
 def check_model(model: Any) -> None:
@@ -61,7 +60,8 @@ def check_model(model: Any) -> None:
             )
         sizes = _check_attributes(saved)
         n_outputs += sizes.get("outputs", 0) + sizes.get("bases", 0)
-        work += _count_work(saved, sizes)
+        if saved.cls in WORK:
+            work += WORK[saved.cls](saved.attributes, sizes)
     n_copies = _count_copies(model)
     if n_copies > MAX_COPIES:
         raise ValueError(f"its steps make more than {MAX_COPIES} copies of the images.")
@@ -125,15 +125,6 @@ def _check_attributes(saved):
             f"it contains attributes of {saved.cls.__name__} that do not fit together."
         )
     return sizes
-
-
-def _count_work(saved, sizes):
-    if saved.cls in WORK:
-        return WORK[saved.cls](saved.attributes, sizes)
-    if "components" not in sizes:
-        return 0
-    size = sizes["components"] * sizes.get("features", 0)
-    return sizes.get("passes", 0) * (size + MIN_WORK)
 
 
 def _count_copies(value):

@@ -5,6 +5,7 @@ The functions are called with an estimator's attributes and the sizes of their a
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from sklearn import decomposition
@@ -29,8 +30,10 @@ WORK_OF_A_STEP = 15_000
 WORK_OF_AN_ATOM = 65
 # an atom in an iteration of coordinate descent, which is compiled,
 WORK_OF_A_COORDINATE = 30
-# an update of an image's topics, which is Python's, a column of a sparse sketch,
-WORK_OF_AN_UPDATE = 3_000
+# a pass over components, beside their pixels: over factors, and over topics in Python,
+WORK_OF_FACTORS = 400
+WORK_OF_TOPICS = 3_000
+# a column of a sparse sketch,
 WORK_OF_A_HASH = 1_650
 # a column to impute, and a row to impute from beyond those that its columns allow.
 WORK_OF_A_COLUMN = 5_000
@@ -140,12 +143,16 @@ def count_work_of_dictionary(attributes: dict[str, Any], sizes: Sizes) -> int:
     return WORK_OF_A_DICTIONARY + n_atoms**2 * WORK_OF_A_PAIR + work
 
 
-def count_work_of_topics(attributes: dict[str, Any], sizes: Sizes) -> int:
-    """Count what it takes to find the topics of 50 images."""
-    if "components" not in sizes:
-        return 0
-    size = sizes["components"] * sizes.get("features", 0)
-    return sizes.get("passes", 0) * (size + WORK_OF_AN_UPDATE)
+def count_work_of_passes(work_beside: int) -> Callable[[dict[str, Any], Sizes], int]:
+    """Return a function that counts what passes over components take for 50 images."""
+
+    def count(attributes, sizes):
+        if "components" not in sizes:
+            return 0
+        size = sizes["components"] * sizes.get("features", 0)
+        return sizes.get("passes", 0) * (size + work_beside)
+
+    return count
 
 
 def count_work_of_sketch(attributes: dict[str, Any], sizes: Sizes) -> int:
@@ -172,7 +179,9 @@ WORK = {
     decomposition.DictionaryLearning: count_work_of_dictionary,
     decomposition.MiniBatchDictionaryLearning: count_work_of_dictionary,
     decomposition.SparseCoder: count_work_of_dictionary,
-    decomposition.LatentDirichletAllocation: count_work_of_topics,
+    decomposition.NMF: count_work_of_passes(WORK_OF_FACTORS),
+    decomposition.MiniBatchNMF: count_work_of_passes(WORK_OF_FACTORS),
+    decomposition.LatentDirichletAllocation: count_work_of_passes(WORK_OF_TOPICS),
     PolynomialCountSketch: count_work_of_sketch,
     KNNImputer: count_work_of_imputer,
 }

@@ -114,7 +114,7 @@ _SPARSE_PCA: dict[str, Rule] = {
     "n_iter_": is_number,
 }
 _DICTIONARY: dict[str, Rule] = {
-    # Not by least angles: it may go on without end where atoms are the same.
+    # Not by least angles: copies of an atom are dropped anew at each of its steps.
     "transform_algorithm": is_one_of("omp", "threshold", "lasso_cd"),
     "transform_n_nonzero_coefs": or_none(is_int),
     "transform_max_iter": is_int,
