@@ -45,7 +45,7 @@ class GELU(nn.GELU):
 
 
 def _relu_gradient(gradient, X, outputs):
-    return gradient.mul_(outputs.sign())  # of zeros and more
+    return gradient.mul_(outputs.sign_())  # of zeros and more
 
 
 def _tanh_gradient(gradient, X, outputs):
