@@ -56,6 +56,29 @@ def flatten_images(X: Any) -> Any:
     return X.reshape(X.shape[0], math.prod(X.shape[1:]))
 
 
+def find_image_shape(X: Any, n_pixels: int) -> tuple[int, int] | None:
+    """Return the rows and columns of an image, before X is flattened.
+
+    Parameters
+    ----------
+    X : array-like
+        The images. Rows of pixels are assumed to be square images.
+    n_pixels : int
+        The number of pixels of an image.
+
+    Returns
+    -------
+    image_shape : tuple of int or None
+        None where rows of pixels are no squares.
+    """
+    # Of a list its first image tells: to convert it all once more would take long.
+    some = np.asarray(X[:1]) if isinstance(X, (list, tuple)) else X
+    if getattr(some, "ndim", 2) > 2:
+        return some.shape[1:3]
+    side = math.isqrt(n_pixels)
+    return (side, side) if side**2 == n_pixels else None
+
+
 def stack_images(
     X: ArrayLike, image_shape: tuple[int, int] | None = None
 ) -> np.ndarray:
@@ -82,8 +105,6 @@ def stack_images(
     """
     matrix: Any = X
     X = matrix.toarray() if scipy.sparse.issparse(matrix) else np.asarray(X)
-    if image_shape is None and X.ndim > 2:
-        image_shape = X.shape[1:3]
     rows_of_pixels = flatten_images(X)
     if rows_of_pixels.ndim != 2:
         raise ValueError(
@@ -91,8 +112,12 @@ def stack_images(
         )
     n_samples, n_pixels = rows_of_pixels.shape
     if image_shape is None:
-        image_shape = (math.isqrt(n_pixels),) * 2
-    if np.shape(image_shape) != (2,) or math.prod(image_shape) != n_pixels:
+        image_shape = find_image_shape(X, n_pixels)
+    if (
+        image_shape is None
+        or np.shape(image_shape) != (2,)
+        or math.prod(image_shape) != n_pixels
+    ):
         raise ValueError(
             f"image_shape={image_shape!r} does not fit images of {n_pixels} pixels; "
             "give the rows and columns of an image."

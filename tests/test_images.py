@@ -3,11 +3,13 @@
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
+import scipy.sparse
 from numpy.testing import assert_array_equal
 
 from skmnist import MNISTMLPClassifier
-from skmnist._images import flatten_images, stack_images
+from skmnist._images import find_image_shape, flatten_images, stack_images
 from small_models import PIXELS, small, spoil
 
 IMAGES = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
@@ -38,6 +40,24 @@ def test_stack_images_gives_rows_and_columns(shape):
 
 def test_stack_images_takes_rows_of_pixels_for_squares():
     assert stack_images(np.zeros((5, 49))).shape == (5, 7, 7)
+
+
+@pytest.mark.parametrize(
+    ("X", "shape"),
+    [
+        (np.zeros((5, 49)), (7, 7)),
+        (np.zeros((5, 48)), None),
+        (np.zeros((5, 6, 8)), (6, 8)),
+        (np.zeros((5, 6, 8, 1)), (6, 8)),
+        ([[[0, 0, 0], [0, 0, 0]]], (2, 3)),
+        (scipy.sparse.csr_matrix(np.zeros((5, 49))), (7, 7)),
+        (pd.DataFrame(np.zeros((5, 49))), (7, 7)),
+    ],
+)
+def test_an_image_has_the_shape_of_its_stack_or_is_square(X, shape):
+    n_pixels = np.prod(np.shape(X)[1:])
+
+    assert find_image_shape(X, int(n_pixels)) == shape
 
 
 def test_stack_images_asks_for_a_shape_it_cannot_tell():
