@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from skmnist._version import __version__  # noqa: F401
 
 if TYPE_CHECKING:
+    from skmnist.augmentation import RandomDistortion
     from skmnist.classifier import MNISTMLPClassifier
     from skmnist.datasets import fetch_mnist
     from skmnist.inspection import evaluate, misclassified, model_summary
@@ -21,6 +22,7 @@ __all__ = [
     "ImageGridDisplay",
     "ImageScaler",
     "MNISTMLPClassifier",
+    "RandomDistortion",
     "evaluate",
     "fetch_mnist",
     "load_model",
@@ -34,6 +36,7 @@ _MODULES = {
     "ImageGridDisplay": "plotting",
     "ImageScaler": "preprocessing",
     "MNISTMLPClassifier": "classifier",
+    "RandomDistortion": "augmentation",
     "evaluate": "inspection",
     "fetch_mnist": "datasets",
     "load_model": "persistence",

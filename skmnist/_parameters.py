@@ -15,8 +15,9 @@ import numpy as np
 ACTIVATIONS = ("relu", "tanh", "gelu", "logistic", "identity")
 OPTIMIZERS = ("adam", "adamw", "sgd", "rmsprop", "adagrad")
 
-# skorch's class of splits, by its name.
+# Classes by their names: to import them would load more than a check needs.
 VALID_SPLIT = "skorch.dataset.ValidSplit"
+RANDOM_DISTORTION = "skmnist.augmentation.RandomDistortion"
 
 # The parameters that a net is built from; a fitted classifier keeps their values, so
 # that it can be built again after a `set_params`.
@@ -47,11 +48,28 @@ def check_parameters(parameters: Mapping[str, Any]) -> None:
     ValueError
         If one of them is not valid.
     """
-    for name, (is_valid, allowed) in RULES.items():
-        if name in parameters and not is_valid(parameters[name]):
-            raise ValueError(
-                f"{name}={parameters[name]!r} is not valid; give {allowed}."
-            )
+    _check(parameters, RULES)
+    augmentation = parameters.get("augmentation")
+    if is_random_distortion(augmentation):
+        check_distortion(vars(augmentation), "augmentation__")
+
+
+def check_distortion(parameters: Mapping[str, Any], prefix: str = "") -> None:
+    """Raise an error if a parameter of a distortion is not valid.
+
+    Parameters
+    ----------
+    parameters : dict
+        Parameters of :class:`RandomDistortion` and their values.
+    prefix : str, default=""
+        What stands before their names where they are nested.
+
+    Raises
+    ------
+    ValueError
+        If one of them is not valid.
+    """
+    _check(parameters, DISTORTION_RULES, prefix)
 
 
 def check_validation_set(
@@ -108,6 +126,11 @@ def check_same_network(
             )
 
 
+def select_of_net(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those of the parameters that a net is built from."""
+    return {name: parameters[name] for name in NET_PARAMETERS}
+
+
 def as_sizes(hidden_layer_sizes: int | Sequence[int]) -> tuple[int, ...]:
     """Return `hidden_layer_sizes`, an int or a tuple, as a tuple of ints."""
     return tuple(int(size) for size in np.atleast_1d(hidden_layer_sizes))
@@ -116,6 +139,19 @@ def as_sizes(hidden_layer_sizes: int | Sequence[int]) -> tuple[int, ...]:
 def is_valid_split(value: Any) -> bool:
     """Tell whether a `validation_split` is skorch's."""
     return _inherits(type(value), VALID_SPLIT)
+
+
+def is_random_distortion(value: Any) -> bool:
+    """Tell whether an `augmentation` is skmnist's own."""
+    return _inherits(type(value), RANDOM_DISTORTION)
+
+
+def _check(parameters, rules, prefix=""):
+    for name, (is_valid, allowed) in rules.items():
+        if name in parameters and not is_valid(parameters[name]):
+            raise ValueError(
+                f"{prefix}{name}={parameters[name]!r} is not valid; give {allowed}."
+            )
 
 
 def _is_same(name, value, earlier):
@@ -174,6 +210,12 @@ def _is_class_weight(value):
     if isinstance(value, dict):
         return all(_is_real(w) and 0 <= w < math.inf for w in value.values())
     return value is None or (isinstance(value, str) and value == "balanced")
+
+
+def _is_augmentation(value):
+    if isinstance(value, type):  # which can be called, but not with images
+        return False
+    return value is None or is_random_distortion(value) or callable(value)
 
 
 def _are_callbacks(value):
@@ -237,10 +279,31 @@ RULES = {
         _is_class_weight,
         "None, 'balanced', or a dict from labels to weights of zero or more",
     ),
+    "augmentation": (
+        _is_augmentation,
+        "None, a RandomDistortion, or a callable from a batch of images to another",
+    ),
     "callbacks": (_are_callbacks, "None or a list of skorch callbacks"),
     "warm_start": (_is_bool, "True or False"),
     "verbose": (
         lambda value: _is_bool(value) or (_is_int(value) and value >= 0),
         "0, 1 or 2",
     ),
+}
+
+
+def _is_between(low, high):
+    return lambda value: _is_real(value) and low <= value <= high
+
+
+# The bounds keep a position within float32, and the control points fewer than pixels.
+_PIXELS = (_is_between(0, 1000), "a number of pixels in [0, 1000]")
+
+DISTORTION_RULES = {
+    "rotation": (_is_between(0, 180), "a number of degrees in [0, 180]"),
+    "scale": (_is_between(0, 0.9), "a share in [0, 0.9]"),
+    "shear": (_is_between(0, 80), "a number of degrees in [0, 80]"),
+    "shift": _PIXELS,
+    "elastic": _PIXELS,
+    "smoothness": (_is_between(1, 1000), "a number of pixels in [1, 1000]"),
 }

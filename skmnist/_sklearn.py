@@ -27,6 +27,7 @@ __all__ = [
     "CallbackSupportMixin",
     "OtherVersionWarning",
     "begin_tasks",
+    "check_version",
     "warn",
     "with_callbacks",
 ]
@@ -82,6 +83,12 @@ class OtherVersionWarning(InconsistentVersionWarning):
             f"{self.original_sklearn_version} and "
             f"is loaded with {__version__}; its results may differ."
         )
+
+
+def check_version(estimator: Any, saved_with: str) -> None:
+    """Warn if an estimator was saved with another version of this package."""
+    if saved_with != __version__:
+        warn(OtherVersionWarning(type(estimator).__name__, saved_with))
 
 
 def warn(message: str | Warning, category: type[Warning] = UserWarning) -> None:

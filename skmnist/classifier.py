@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -15,6 +15,7 @@ from skmnist import _data, _images, _parameters, _sklearn
 from skmnist._engine import batches, build, callbacks, device, net, state
 from skmnist._estimator import ImageEstimator, unchanged_by_errors
 from skmnist._version import __version__
+from skmnist.augmentation import RandomDistortion, make_augment
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,6 +59,9 @@ class MNISTMLPClassifier(ClassifierMixin, ImageEstimator):
         The number of epochs without improvement after which to stop.
     class_weight : dict, "balanced" or None, default=None
         Weights of labels, 1 by default, or "balanced"; multiplied with `sample_weight`.
+    augmentation : RandomDistortion, callable or None, default=None
+        What training images go through, anew in each epoch; a callable takes and
+        returns a float tensor of shape (n, 1, rows, columns).
     callbacks : list of :class:`skorch.callbacks.Callback`, default=None
         Instances, classes or pairs of a name and one; cloned for each fit if possible.
     warm_start : bool, default=False
@@ -65,7 +69,7 @@ class MNISTMLPClassifier(ClassifierMixin, ImageEstimator):
     device : str or torch.device, default="auto"
         Where to train: "auto" takes CUDA, then MPS, then the CPU.
     random_state : int, RandomState instance or None, default=None
-        Seeds initial weights, validation split, shuffling and dropout.
+        Seeds initial weights, validation split, shuffling, dropout and distortion.
     verbose : int, default=0
         0: silent, 1: a line per epoch, 2: also a progress bar.
 
@@ -120,6 +124,7 @@ class MNISTMLPClassifier(ClassifierMixin, ImageEstimator):
         early_stopping: bool = False,
         patience: int = 5,
         class_weight: Mapping[Any, float] | str | None = None,
+        augmentation: RandomDistortion | Callable[..., Any] | None = None,
         callbacks: Sequence[Any] | None = None,
         warm_start: bool = False,
         device: str | torch.device = "auto",
@@ -138,6 +143,7 @@ class MNISTMLPClassifier(ClassifierMixin, ImageEstimator):
         self.early_stopping = early_stopping
         self.patience = patience
         self.class_weight = class_weight
+        self.augmentation = augmentation
         self.callbacks = callbacks
         self.warm_start = warm_start
         self.device = device
@@ -190,21 +196,20 @@ class MNISTMLPClassifier(ClassifierMixin, ImageEstimator):
         continues = self.warm_start and hasattr(self, "net_")
         with unchanged_by_errors(self):
             earlier = self._begin(continues)
-            X, y = self._validate(X, y, reset=not continues)
+            X, y, shape = self._validate(X, y, reset=not continues)
             classes, codes = _data.encode_labels(y)
             self._set_classes(classes, continues)
             train = _data.weigh(X, codes, sample_weight, self.class_weight, classes)
             if X_val is None:
                 train, valid = _data.split(train, self.validation_split, self._seed)
             else:
-                X_val, y_val = self._validate(X_val, y_val, reset=False)
+                X_val, y_val, _ = self._validate(X_val, y_val, reset=False)
                 codes = _data.find_codes(y_val, classes, "y_val")
-                valid = _data.weigh(
-                    X_val, codes, sample_weight_val, train.class_weight, classes
-                )
+                weights = sample_weight_val, train.class_weight
+                valid = _data.weigh(X_val, codes, *weights, classes)
             subsets = batches.make_subsets(train, valid, device=self._device)
             tasks = callbacks.EpochTasks.begin(self, X, y, sample_weight)
-            self._prepare_net(earlier, self.max_epochs, valid is not None, tasks)
+            self._prepare_net(earlier, self.max_epochs, valid is not None, shape, tasks)
         self._train(subsets, self.max_epochs)
         return self
 
@@ -249,15 +254,14 @@ class MNISTMLPClassifier(ClassifierMixin, ImageEstimator):
             raise ValueError("classes must be passed on the first call to partial_fit.")
         with unchanged_by_errors(self):
             earlier = self._begin(continues)
-            X, y = self._validate(X, y, reset=not continues)
+            X, y, shape = self._validate(X, y, reset=not continues)
             if classes is not None:
                 self._set_classes(_data.encode_labels(classes)[0], continues)
             codes = _data.find_codes(y, self.classes_)
-            train = _data.weigh(
-                X, codes, sample_weight, self.class_weight, self.classes_
-            )
+            weights = sample_weight, self.class_weight
+            train = _data.weigh(X, codes, *weights, self.classes_)
             subsets = batches.make_subsets(train, None, device=self._device)
-            self._prepare_net(earlier, epochs=1, has_validation=False)
+            self._prepare_net(earlier, 1, has_validation=False, image_shape=shape)
         self._train(subsets, epochs=1)
         return self
 
@@ -279,8 +283,7 @@ class MNISTMLPClassifier(ClassifierMixin, ImageEstimator):
         NotFittedError, ValueError
             If the classifier is not fitted, or the images are not like those of `fit`.
         """
-        codes = self._forward(X, lambda logits: logits.argmax(dim=1))
-        return self.classes_[codes]
+        return self.classes_[self._forward(X, lambda logits: logits.argmax(dim=1))]
 
     def predict_proba(self, X: ArrayLike) -> np.ndarray:
         """Return the probability of each label for each image.
@@ -377,8 +380,7 @@ class MNISTMLPClassifier(ClassifierMixin, ImageEstimator):
             self.__dict__.pop("net_", None)
             self._seed: int = _data.draw_seed(self.random_state)
         self.__dict__.pop("best_epoch_", None)
-        names = _parameters.NET_PARAMETERS
-        self._built_with: dict[str, Any] = {name: getattr(self, name) for name in names}
+        self._built_with: dict[str, Any] = _parameters.select_of_net(vars(self))
         return earlier
 
     @property
@@ -386,14 +388,14 @@ class MNISTMLPClassifier(ClassifierMixin, ImageEstimator):
         # Of the fit, not of the parameter; the CPU if a loaded model's is unavailable.
         return device.resolve_device(self._built_with["device"], is_needed=False)
 
-    def _validate(self, X: Any, y: Any, reset: bool) -> tuple[np.ndarray, np.ndarray]:
+    def _validate(self, X, y, reset) -> tuple[np.ndarray, np.ndarray, Any]:
         dtype = device.find_float_types(self._device) if reset else self._dtype
-        X, y = self._validate_pairs(X, y, reset=reset, dtype=dtype)
+        rows, y = self._validate_pairs(X, y, reset=reset, dtype=dtype)
         check_classification_targets(y)
         if reset:
-            self._dtype: str = X.dtype.name
-            _images.warn_of_raw_images(X)
-        return X, y
+            self._dtype: str = rows.dtype.name
+            _images.warn_of_raw_images(rows)
+        return rows, y, _images.find_image_shape(X, rows.shape[1])
 
     def _set_classes(self, classes, continues):
         if continues:
@@ -412,18 +414,17 @@ class MNISTMLPClassifier(ClassifierMixin, ImageEstimator):
     def _build_net(self):
         return build.build_net(**self._structure, seed=self._seed, device=self._device)
 
-    def _prepare_net(self, earlier, epochs, has_validation, tasks=None):
+    def _prepare_net(self, earlier, epochs, has_validation, image_shape, tasks=None):
         if earlier is None:
             self.net_: net.MLPNet = self._build_net()
         elif self.net_.device != str(self._device):
-            plain = state.plain_state(self.net_)
-            self.net_ = state.load_plain_state(self._build_net(), plain)
-        self.net_.set_up(vars(self), earlier, epochs, has_validation, tasks)
+            self.net_ = state.copy_state(self.net_, self._build_net())
+        augment = make_augment(self.augmentation, image_shape, self.net_.rng)
+        self.net_.set_up(vars(self), earlier, epochs, has_validation, augment, tasks)
 
     def _train(self, subsets, epochs):
-        train, valid = subsets
         try:
-            self.net_.train(train, valid, epochs)
+            self.net_.train(subsets[0], subsets[1], epochs)
         finally:
             if self.net_.best_epoch > 0:  # else none was completed
                 self.best_epoch_: int = self.net_.best_epoch
@@ -440,11 +441,10 @@ class MNISTMLPClassifier(ClassifierMixin, ImageEstimator):
 
     def __setstate__(self, attributes):
         attributes = dict(attributes)
-        version = attributes.pop("_skmnist_version", "unknown")
+        _sklearn.check_version(self, attributes.pop("_skmnist_version", "unknown"))
         net_state = attributes.pop("_net_state", None)
+        attributes.setdefault("augmentation", None)  # which earlier files lack
         super().__setstate__(attributes)
-        if version != __version__:
-            _sklearn.warn(_sklearn.OtherVersionWarning(type(self).__name__, version))
         if net_state is not None:
             state.check_plain_state(net_state, **self._structure)
             self.net_ = state.load_plain_state(self._build_net(), net_state)

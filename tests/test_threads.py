@@ -7,7 +7,7 @@ import pytest
 import torch
 from numpy.testing import assert_array_equal
 
-from skmnist import MNISTMLPClassifier
+from skmnist import MNISTMLPClassifier, RandomDistortion
 
 pytestmark = pytest.mark.skipif(
     not torch.backends.mkl.is_available(),
@@ -95,6 +95,16 @@ def test_of_products_in_bfloat16(images, sizes, precision):
     precision("medium")
 
     assert_threads_change_nothing(images, hidden_layer_sizes=sizes)
+
+
+@pytest.mark.parametrize("batch_size", [7, 128, 1000])
+def test_of_distorted_images(images, batch_size):
+    assert_threads_change_nothing(
+        images,
+        batch_size=batch_size,
+        n_rows=200 if batch_size < 10 else None,
+        augmentation=RandomDistortion(),
+    )
 
 
 @pytest.mark.parametrize("seed", range(4))

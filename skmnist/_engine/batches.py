@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import repeat
 from typing import Any, cast
 
@@ -92,6 +92,8 @@ class Batches:
         Where the batches are wanted.
     rng : numpy.random.Generator, default=None
         Shuffles the rows anew for each pass; by default they keep their order.
+    augment : callable, default=None
+        From the rows of pixels of a batch to those that are given instead.
     """
 
     def __init__(
@@ -100,6 +102,7 @@ class Batches:
         batch_size: int,
         device: str | torch.device,
         rng: np.random.Generator | None = None,
+        augment: Callable[[torch.Tensor], torch.Tensor] | None = None,
     ):
         is_subset = isinstance(dataset, Subset)
         whole = cast(ImageDataset, dataset.dataset if is_subset else dataset)
@@ -117,6 +120,7 @@ class Batches:
         self.n_samples = len(dataset)
         self.batch_size = batch_size
         self.rng = rng
+        self.augment = augment
 
     def __iter__(self):
         return (batch for batch, _ in self.weighted())
@@ -130,7 +134,8 @@ class Batches:
         labels = self._select_batches(self.y, order)
         weights = self._select_batches(self.sample_weight, order)
         for rows, y, weight in zip(self._split(order), labels, weights, strict=False):
-            yield (select_rows(self.X, rows), y), weight
+            X = select_rows(self.X, rows)
+            yield (X if self.augment is None else self.augment(X), y), weight
 
     def _select_batches(self, tensor, order):
         # Of the whole pass at once: a selection for each batch takes longer.
@@ -175,6 +180,55 @@ class _SparseRows:
 def select_rows(tensor: torch.Tensor, rows: torch.Tensor | slice) -> torch.Tensor:
     """Return some rows of a tensor."""
     return tensor[rows] if isinstance(rows, slice) else tensor.index_select(0, rows)
+
+
+def augment_rows(
+    function: Callable[[torch.Tensor], torch.Tensor],
+    image_shape: tuple[int, int],
+    X: torch.Tensor,
+) -> torch.Tensor:
+    """Return rows of pixels as a function of images makes them anew."""
+    return function(X.view(-1, 1, *image_shape)).view(X.shape)
+
+
+def call_augmentation(
+    augmentation: Callable[[torch.Tensor], torch.Tensor], images: torch.Tensor
+) -> torch.Tensor:
+    """Return what a user's augmentation makes of images.
+
+    Parameters
+    ----------
+    augmentation : callable
+        The parameter of :class:`MNISTMLPClassifier`.
+    images : tensor of shape (n_images, 1, rows, columns)
+        The images.
+
+    Returns
+    -------
+    augmented : tensor of shape (n_images, 1, rows, columns)
+        The images of a batch, of the same type and on the same device.
+
+    Raises
+    ------
+    ValueError
+        If it returns anything else than finite floats of that shape.
+    """
+    with torch.no_grad():
+        augmented = augmentation(images)
+    expected = f"give one that returns a float tensor of shape {tuple(images.shape)}."
+    if not isinstance(augmented, torch.Tensor):
+        raise ValueError(
+            f"augmentation returned a {type(augmented).__name__}; {expected}"
+        )
+    if augmented.shape != images.shape or not augmented.is_floating_point():
+        raise ValueError(
+            f"augmentation returned a tensor of {augmented.dtype} and of shape "
+            f"{tuple(augmented.shape)}; {expected}"
+        )
+    augmented = augmented.to(images).contiguous()
+    if not augmented.isfinite().all():
+        raise ValueError(f"augmentation returned NaN or infinite values; {expected}")
+    return augmented
 
 
 def as_tensor(X: np.ndarray) -> torch.Tensor:

@@ -54,6 +54,7 @@ class MLPNet(NeuralNetClassifier):
     def __init__(self, *args: Any, rng: np.random.Generator, **kwargs: Any):
         super().__init__(*args, **kwargs)
         self.rng = rng
+        self.augment: Callable[[torch.Tensor], torch.Tensor] | None = None
         self._steps_by_hand = False
 
     @property
@@ -69,6 +70,7 @@ class MLPNet(NeuralNetClassifier):
         earlier: Mapping[str, Any] | None,
         epochs: int,
         has_validation: bool,
+        augment: Callable[[torch.Tensor], torch.Tensor] | None = None,
         tasks: callbacks.EpochTasks | None = None,
     ) -> None:
         """Set what may change from one training to the next.
@@ -83,11 +85,14 @@ class MLPNet(NeuralNetClassifier):
             The number of epochs.
         has_validation : bool
             Whether there will be data to validate on.
+        augment : callable, default=None
+            What the rows of pixels of a training batch go through.
         tasks : EpochTasks, default=None
             The tasks of scikit-learn's callbacks.
         """
         self.batch_size = parameters["batch_size"]
         self.verbose = parameters["verbose"]
+        self.augment = augment
         self.callbacks = callbacks.make_callbacks(
             parameters, epochs, has_validation, tasks
         )
@@ -227,10 +232,10 @@ class MLPNet(NeuralNetClassifier):
     def get_iterator(
         self, dataset: ImageDataset | Subset, training: bool = False
     ) -> Batches:
-        """Return batches of whole tensors, shuffled for training."""
-        batch_size = self.batch_size if training else EVALUATION_BATCH_SIZE
-        rng = self.rng if training else None
-        return Batches(dataset, batch_size, self.device, rng)
+        """Return batches of whole tensors, shuffled and augmented for training."""
+        if not training:
+            return Batches(dataset, EVALUATION_BATCH_SIZE, self.device)
+        return Batches(dataset, self.batch_size, self.device, self.rng, self.augment)
 
     def get_loss(
         self,

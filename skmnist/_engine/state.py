@@ -13,7 +13,7 @@ from skorch import NeuralNet
 
 from skmnist._engine.network import MLP
 from skmnist._engine.optimizer import OPTIMIZERS, FusedAdam, FusedAdamW
-from skmnist._parameters import NET_PARAMETERS, as_sizes, check_parameters
+from skmnist._parameters import as_sizes, check_parameters, select_of_net
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -93,6 +93,11 @@ def load_plain_state(net: NeuralNet, state: dict[str, Any]) -> NeuralNet:
     return net
 
 
+def copy_state(net: NeuralNet, new: NeuralNet) -> NeuralNet:
+    """Return a new net, perhaps on another device, with the state of a net."""
+    return load_plain_state(new, plain_state(net))
+
+
 def check_plain_state(
     state: dict[str, Any],
     *,
@@ -122,7 +127,7 @@ def check_plain_state(
         If it does not fit.
     """
     # All that there must be; the device is looked for later, and may be missing.
-    check_parameters({name: parameters[name] for name in NET_PARAMETERS})
+    check_parameters(select_of_net(parameters))
     weights = list(state["weights"].values())
     sizes = (n_features, *as_sizes(parameters["hidden_layer_sizes"]), n_classes)
     shapes = [
