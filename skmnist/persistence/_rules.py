@@ -73,6 +73,11 @@ def is_one_of(*values: str | int) -> Rule:
     return lambda value, sizes: type(value) in (str, int) and value in values
 
 
+def is_if(is_valid: Callable[[Any], bool]) -> Rule:
+    """Return a rule for what is a valid value of a parameter."""
+    return lambda value, sizes: is_valid(value)
+
+
 def is_none(value: Any, sizes: Sizes) -> bool:
     """Tell whether a value is None."""
     return value is None

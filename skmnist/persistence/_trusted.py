@@ -39,7 +39,8 @@ from sklearn.utils._metadata_requests import (
     MethodMetadataRequest,
 )
 
-from skmnist._parameters import NET_PARAMETERS
+from skmnist._parameters import DISTORTION_RULES, NET_PARAMETERS
+from skmnist.augmentation import RandomDistortion
 from skmnist.classifier import MNISTMLPClassifier
 from skmnist.persistence._rules import (
     SPLITTERS,
@@ -55,6 +56,7 @@ from skmnist.persistence._rules import (
     is_bool,
     is_dict_of,
     is_estimator,
+    is_if,
     is_int,
     is_list_of,
     is_method,
@@ -158,6 +160,7 @@ _SPLITTER: dict[str, Rule] = dict.fromkeys(
 
 RULES: dict[type, dict[str, Rule]] = {
     MNISTMLPClassifier: {
+        "augmentation": or_none(is_a(RandomDistortion)),
         "callbacks": is_none,
         "classes_": labels,
         "best_epoch_": is_int,
@@ -168,6 +171,9 @@ RULES: dict[type, dict[str, Rule]] = {
         ),
         "_net_state": is_net_state,
         "_skmnist_version": is_version,
+    },
+    RandomDistortion: {
+        name: is_if(is_valid) for name, (is_valid, _) in DISTORTION_RULES.items()
     },
     ImageScaler: {"_skmnist_version": is_version},
     **TRANSFORMERS,

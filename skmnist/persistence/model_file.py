@@ -46,8 +46,9 @@ def save_model(estimator: BaseEstimator, path: str | os.PathLike[str]) -> None:
     Raises
     ------
     ValueError
-        If the model holds something that cannot be stored safely, such as callbacks or
-        an optimizer class; nothing is written then.
+        If the model holds something that cannot be stored safely, such as
+        callbacks, an optimizer class or an augmentation other than
+        :class:`RandomDistortion`; nothing is written then.
     ImportError
         If skops is not installed.
     OSError
@@ -273,7 +274,7 @@ def _why_not_stored(estimator, error):
     return (
         f"This {type(estimator).__name__} cannot be saved safely{where}: "
         f"{_reason(error)} Remove what is not needed to predict, as with "
-        "callbacks=None, or use joblib.dump."
+        "callbacks=None or augmentation=None, or use joblib.dump."
     )
 
 

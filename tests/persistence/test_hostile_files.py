@@ -35,9 +35,10 @@ from forgery import (
     node,
     npy,
     seal,
+    with_attributes,
     with_parameter,
 )
-from skmnist import ImageScaler
+from skmnist import ImageScaler, RandomDistortion
 from skmnist.persistence import load_model, save_model
 from small_models import small
 
@@ -121,6 +122,28 @@ def test_a_hostile_key_type_is_refused(saved, tmp_path):
     keys = {"content": {"a": COMMAND}, "key_types": key_types}
     path = with_parameter(saved, tmp_path, node("DictNode", "builtins.dict", **keys))
     with pytest.raises(ValueError, match=r"not trusted: numpy\.add"):
+        load_model(path)
+
+
+@pytest.mark.parametrize("value", ["10", None, True, -1, float("nan"), 1e308, 10**39])
+@pytest.mark.parametrize("name", RandomDistortion().get_params())
+def test_an_absurd_distortion_is_refused(tmp_path, name, value):
+    save_model(RandomDistortion(), tmp_path / "distortion.skmnist")
+    path = with_attributes(tmp_path / "distortion.skmnist", tmp_path, **{name: value})
+    with pytest.raises(
+        ValueError, match=rf"RandomDistortion\.{name} that does not fit"
+    ):
+        load_model(path)
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [json_node("flip"), node("FunctionNode", "numpy.negative")],
+    ids=["text", "function"],
+)
+def test_an_augmentation_of_another_kind_is_refused(saved, tmp_path, hostile):
+    path = with_parameter(saved, tmp_path, hostile, "augmentation")
+    with pytest.raises(ValueError, match=r"\.augmentation that does not fit"):
         load_model(path)
 
 

@@ -47,7 +47,7 @@ from forgery import (
     json_node,
     with_parameter,
 )
-from skmnist import ImageScaler, MNISTMLPClassifier
+from skmnist import ImageScaler, MNISTMLPClassifier, RandomDistortion
 from skmnist.persistence import load_model, model_file, save_model
 
 # By hand: SKMNIST_N_KILLS=50 pytest tests/persistence
@@ -308,6 +308,37 @@ def test_an_optimizer_class_is_not_saved_and_named(digits, tmp_path):
     save_and_fail(
         model, tmp_path, r"because of optimizer: .*torch\.optim\.nadam\.NAdam"
     )
+
+
+@pytest.mark.parametrize("augmentation", [lambda images: images, np.negative])
+def test_a_callable_augmentation_is_not_saved_and_named(tmp_path, augmentation):
+    model = make_pipeline(ImageScaler(1), small(augmentation=augmentation))
+    match = r"cannot be saved safely.*augmentation.*augmentation=None, or use joblib"
+    save_and_fail(model, tmp_path, match)
+
+
+def test_a_distortion_comes_back(digits, tmp_path):
+    model = small(augmentation=RandomDistortion(rotation=3, shift=np.float32(0.5)))
+    loaded = reloaded(model.fit(*digits), tmp_path)
+
+    assert repr(loaded) == repr(model)
+    np.testing.assert_array_equal(
+        loaded.partial_fit(*digits).predict_proba(digits[0]),
+        model.partial_fit(*digits).predict_proba(digits[0]),
+    )
+
+
+def test_a_search_over_distortions_comes_back(digits, tmp_path):
+    grid = [
+        {"augmentation": [None]},
+        {"augmentation": [RandomDistortion()], "augmentation__shift": [0, 0.5]},
+    ]
+    search = GridSearchCV(small(), grid, cv=2).fit(*digits)
+
+    loaded = reloaded(search, tmp_path)
+
+    assert repr(loaded.best_params_) == repr(search.best_params_)
+    assert repr(loaded.cv_results_["params"]) == repr(search.cv_results_["params"])
 
 
 def test_what_skops_cannot_dump_is_not_saved_and_named(tmp_path):
