@@ -92,7 +92,8 @@ def test_a_shift_is_uniform_in_pixels_along_both_axes():
 @pytest.mark.parametrize("shape", [(28, 28), (20, 30)])
 @pytest.mark.parametrize("smoothness", [3, 5, 8.5])
 def test_elastic_is_the_standard_deviation_of_a_points_distance(shape, smoothness):
-    for distance in find_sources(shape, elastic=0.5, smoothness=smoothness):
+    sources = find_sources(shape, 1000, elastic=0.5, smoothness=smoothness)
+    for distance in sources:
         assert distance.std() == pytest.approx(0.5, rel=0.1)
         assert abs(distance.mean()) < 0.05
         assert abs(distance).max() > 1.3  # it is nearly normal
