@@ -15,10 +15,11 @@ if TYPE_CHECKING:
     from skmnist.inspection import evaluate, misclassified, model_summary
     from skmnist.persistence import load_model, save_model
     from skmnist.plotting import HistoryDisplay, ImageGridDisplay
-    from skmnist.preprocessing import ImageScaler
+    from skmnist.preprocessing import ImageCenterer, ImageScaler
 
 __all__ = [
     "HistoryDisplay",
+    "ImageCenterer",
     "ImageGridDisplay",
     "ImageScaler",
     "MNISTMLPClassifier",
@@ -33,6 +34,7 @@ __all__ = [
 
 _MODULES = {
     "HistoryDisplay": "plotting",
+    "ImageCenterer": "preprocessing",
     "ImageGridDisplay": "plotting",
     "ImageScaler": "preprocessing",
     "MNISTMLPClassifier": "classifier",

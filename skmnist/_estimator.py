@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
 from skmnist._images import are_valid_rows, flatten_images
-from skmnist._sklearn import CallbackSupportMixin
+from skmnist._sklearn import CallbackSupportMixin, begin_tasks
 
 
 class ImageEstimator(CallbackSupportMixin, BaseEstimator):
@@ -55,6 +55,15 @@ class ImageEstimator(CallbackSupportMixin, BaseEstimator):
         if has_names or not are_valid_rows(X, dtype, n_features):
             X = self._validate_images(X, reset=False, dtype=dtype)
         return X
+
+    def _tell_callbacks(self, X: Any, y: Any) -> None:
+        # That a fit without tasks of its own began, and ended.
+        context = begin_tasks(self)
+        if context is not None:
+            context.call_on_fit_task_begin(estimator=self, X=X, y=y)
+            context.call_on_fit_task_end(
+                estimator=self, X=X, y=y, reconstruction_attributes={}
+            )
 
 
 @contextlib.contextmanager

@@ -79,6 +79,59 @@ def find_image_shape(X: Any, n_pixels: int) -> tuple[int, int] | None:
     return (side, side) if side**2 == n_pixels else None
 
 
+def separate_images(X: Any) -> list[np.ndarray] | None:
+    """Return a stack or a list of images, of any sizes, as an array for each image.
+
+    Parameters
+    ----------
+    X : array-like
+        Images of shape (rows, columns) or (rows, columns, channels), or rows of pixels.
+
+    Returns
+    -------
+    images : list of ndarray, or None
+        The images; None if `X` holds anything else, such as rows of pixels.
+
+    Raises
+    ------
+    ValueError
+        If the shape or the type of an image is not valid.
+    """
+    if isinstance(X, (list, tuple)) or _holds_objects(X):
+        images = [_to_array(image) for image in X]
+        if not images or min(image.ndim for image in images) < 2:
+            return None
+    elif getattr(X, "ndim", 2) <= 2:
+        return None
+    else:
+        images = list(np.asarray(X))
+        if X.ndim == 3 and X.shape[2] in (3, 4):
+            raise ValueError(
+                f"X has shape {tuple(X.shape)}, like one image in color; give a list "
+                "of one, [image]."
+            )
+    for image in images:
+        has_channels = image.ndim == 2 or (image.ndim == 3 and image.shape[2] <= 4)
+        if not has_channels or image.size == 0 or image.dtype.kind not in "biuf":
+            raise ValueError(
+                f"X has an image of shape {image.shape} and type {image.dtype}; images "
+                "are numbers of shape (rows, columns) or (rows, columns, channels), "
+                "with 1 to 4 channels."
+            )
+    return images
+
+
+def _holds_objects(X):
+    return isinstance(X, np.ndarray) and X.dtype == object
+
+
+def _to_array(image):
+    # Pillow's palettes, and colors other than red, green and blue.
+    if getattr(image, "mode", None) in ("P", "PA", "CMYK", "YCbCr", "LAB", "HSV"):
+        image = image.convert("RGBA")
+    return np.asarray(image)
+
+
 def stack_images(
     X: ArrayLike, image_shape: tuple[int, int] | None = None
 ) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""From images of any accepted shape to rows of pixels, and to the range [0, 1]."""
+"""From images as they come to rows of pixels: in [0, 1], or in MNIST's frame."""
 
 from __future__ import annotations
 
@@ -8,17 +8,18 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import scipy.sparse
 from sklearn.base import OneToOneFeatureMixin, TransformerMixin
-from sklearn.utils import check_array
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils import assert_all_finite, check_array
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skmnist._estimator import ImageEstimator, unchanged_by_errors
-from skmnist._images import flatten_images
-from skmnist._sklearn import begin_tasks, warn, with_callbacks
+from skmnist._framing import frame_image, to_grey
+from skmnist._images import flatten_images, separate_images
+from skmnist._sklearn import warn, with_callbacks
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-__all__ = ["ImageScaler"]
+__all__ = ["ImageCenterer", "ImageScaler"]
 
 
 class ImageScaler(OneToOneFeatureMixin, TransformerMixin, ImageEstimator):
@@ -207,14 +208,6 @@ class ImageScaler(OneToOneFeatureMixin, TransformerMixin, ImageEstimator):
                 f"{X.shape[1]} pixels; its sizes must multiply to that number."
             )
 
-    def _tell_callbacks(self, X, y):
-        context = begin_tasks(self)
-        if context is not None:
-            context.call_on_fit_task_begin(estimator=self, X=X, y=y)
-            context.call_on_fit_task_end(
-                estimator=self, X=X, y=y, reconstruction_attributes={}
-            )
-
     def _warn_of_other_intensities(self, X):
         some = X[:1000]
         low, high = some.min(), some.max()
@@ -228,6 +221,205 @@ class ImageScaler(OneToOneFeatureMixin, TransformerMixin, ImageEstimator):
                 f"X has intensities up to {high:g}, more than max_intensity="
                 f"{self.max_intensity!r}; the scaled images will exceed 1.",
             )
+
+
+class ImageCenterer(TransformerMixin, ImageEstimator):
+    """Put images from anywhere into MNIST's frame.
+
+    A photo, a scan or a drawing of a digit becomes an image like those of MNIST, made
+    in the way of its makers [1]_: shades of grey, the ink bright on 0, its longer side
+    scaled to `box` pixels, its centre of mass in the centre of `size` x `size` pixels.
+    The page and its shadows are removed, as a smooth surface; Otsu's threshold [2]_
+    tells ink from page, and specks are dropped. Images of MNIST come back unchanged,
+    but for a few pixels.
+
+    Parameters
+    ----------
+    size : int, default=28
+        The rows and columns of the frame.
+    box : int, default=20
+        The longer side of the ink in the frame, in pixels; at most `size`.
+    invert : {"auto", True, False}, default="auto"
+        Whether the ink is darker than the page. By default this is decided for each
+        image.
+
+    Attributes
+    ----------
+    n_features_in_ : int
+        The number of pixels of an image; only if `X` in :meth:`fit` was rows of pixels.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        The names of the pixels; only if `X` has feature names that are all strings.
+
+    See Also
+    --------
+    ImageScaler : Scale the framed images to [0, 1].
+
+    Notes
+    -----
+    Nothing is learned: :meth:`transform` needs no :meth:`fit`, and a stack or a list
+    can hold images of other sizes than those of :meth:`fit`. Intensities stay in the
+    range that came in, which is taken to end at 1, 255 or 65535 if the brightest pixel
+    is above a quarter of it, and else at that pixel.
+
+    References
+    ----------
+    .. [1] LeCun, Y., Bottou, L., Bengio, Y. and Haffner, P. (1998). Gradient-based
+       learning applied to document recognition. Proceedings of the IEEE, 86(11),
+       2278-2324.
+    .. [2] Otsu, N. (1979). A threshold selection method from gray-level histograms.
+       IEEE Transactions on Systems, Man, and Cybernetics, 9(1), 62-66.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skmnist import ImageCenterer
+    >>> page = np.full((150, 100), 255, dtype=np.uint8)
+    >>> page[20:60, 70:80] = 0  # a dark line, wherever it is on the page
+    >>> framed = ImageCenterer().transform([page, page[:90, 50:]])
+    >>> framed.shape
+    (2, 784)
+    >>> bool((framed[0] == framed[1]).all())
+    True
+    """
+
+    def __init__(self, size: int = 28, box: int = 20, invert: bool | str = "auto"):
+        self.size = size
+        self.box = box
+        self.invert = invert
+
+    @with_callbacks
+    def fit(self, X: Any, y: None = None) -> Self:
+        """Check the parameters and the images.
+
+        Parameters
+        ----------
+        X : array-like or list of images
+            The images, as in :meth:`transform`.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : ImageCenterer
+            The centerer.
+
+        Raises
+        ------
+        ValueError
+            If a parameter is not valid, or `X` is not a valid set of images.
+        """
+        self._check_parameters()
+        with unchanged_by_errors(self):
+            self._separate(X, reset=True)
+        self._tell_callbacks(X, y)
+        return self
+
+    def transform(self, X: Any) -> np.ndarray:
+        """Put images into the frame.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_pixels), (n_samples, rows, columns) or \
+                (n_samples, rows, columns, channels), or list of images
+            The images. Rows of pixels are square images. A list holds arrays of shape
+            (rows, columns) or (rows, columns, channels), or Pillow images, of any
+            sizes. Channels are grey, grey and alpha, red, green and blue, or these and
+            alpha.
+
+        Returns
+        -------
+        X_framed : ndarray of shape (n_samples, size * size)
+            The framed images, of the type that came in; booleans become float32.
+
+        Raises
+        ------
+        ValueError
+            If a parameter is not valid, or `X` is not a valid set of images.
+
+        Warns
+        -----
+        UserWarning
+            If images are blank; they are left blank.
+        """
+        self._check_parameters()
+        images = self._separate(X, reset=False)
+        framed = [
+            frame_image(to_grey(image), self.size, self.box, self.invert)
+            for image in images
+        ]
+        n_blank = sum(image is None for image in framed)
+        if n_blank:
+            warn(f"{n_blank} of {len(framed)} images are blank, and are left blank.")
+        blank = np.zeros((self.size, self.size), np.float32)
+        pixels = np.stack([blank if image is None else image for image in framed])
+        dtype = np.result_type(*{image.dtype for image in images})
+        return _to_type(pixels.reshape(len(framed), -1), dtype)
+
+    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
+        """Return the names of the pixels of the frame.
+
+        Parameters
+        ----------
+        input_features : None
+            Ignored.
+
+        Returns
+        -------
+        names : ndarray of str objects, shape (size * size,)
+            Names such as "pixel_0_27", by row and column, as in :func:`fetch_mnist`.
+        """
+        places = np.ndindex(self.size, self.size)
+        return np.array([f"pixel_{row}_{column}" for row, column in places], object)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = False
+        # Not any: rows of pixels are square images.
+        tags.input_tags.two_d_array = False
+        tags.transformer_tags.preserves_dtype = ["float32", "float64"]
+        tags.requires_fit = False
+        return tags
+
+    def _check_parameters(self):
+        for name in ("size", "box"):
+            value = getattr(self, name)
+            is_int = isinstance(value, (int, np.integer)) and not isinstance(
+                value, bool
+            )
+            if not is_int or value < 1:
+                raise ValueError(f"{name}={value!r} is not an int of at least 1.")
+        if self.box > self.size:
+            raise ValueError(
+                f"box={self.box} does not fit into size={self.size}; give at most "
+                "that, such as 20 of 28."
+            )
+        is_auto = isinstance(self.invert, str) and self.invert == "auto"
+        if not (is_auto or isinstance(self.invert, (bool, np.bool_))):
+            raise ValueError(
+                f"invert={self.invert!r} is not valid; give True, False or 'auto'."
+            )
+
+    def _separate(self, X, *, reset):
+        images = separate_images(X)
+        if images is None:
+            rows = validate_data(self, X, reset=reset)
+            return rows.reshape(len(rows), *self._find_shape(*rows.shape))
+        if reset:
+            for name in ("n_features_in_", "feature_names_in_"):
+                if hasattr(self, name):
+                    delattr(self, name)
+        for image in images:
+            assert_all_finite(image, input_name="X")
+        return images
+
+    def _find_shape(self, n_samples, n_pixels):
+        side = math.isqrt(n_pixels)
+        if side * side != n_pixels:
+            raise ValueError(
+                f"X has shape {(n_samples, n_pixels)}, but rows of {n_pixels} pixels "
+                "are not square images; give one image as a list of one, [image]."
+            )
+        return side, side
 
 
 def _to_float32(operation, X, max_intensity):
@@ -244,3 +436,9 @@ def _to_float32(operation, X, max_intensity):
             raise ValueError(
                 "X has values too large for float32; images lie in [0, max_intensity]."
             ) from None
+
+
+def _to_type(pixels, dtype):
+    if dtype.kind in "bf":
+        return pixels.astype(np.result_type(dtype, np.float32))
+    return pixels.round().clip(None, np.iinfo(dtype).max).astype(dtype)

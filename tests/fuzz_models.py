@@ -160,7 +160,7 @@ def make_models():
     from sklearn.experimental import enable_halving_search_cv  # noqa: F401
     from sklearn.model_selection import HalvingGridSearchCV
 
-    from skmnist import ImageScaler, MNISTMLPClassifier
+    from skmnist import ImageCenterer, ImageScaler, MNISTMLPClassifier
 
     rng = np.random.default_rng(0)
     X = rng.random((90, N_PIXELS)).astype(np.float32)
@@ -190,6 +190,7 @@ def make_models():
         feature_selection.VarianceThreshold(),
         impute.SimpleImputer(add_indicator=True),
         ImageScaler(1),
+        ImageCenterer(8, box=6),
     ]
     linear = linear_model.LogisticRegression()
     scalers += [

@@ -1,15 +1,21 @@
 import re
 import tracemalloc
 
+import joblib
 import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from PIL import Image
 from sklearn.exceptions import NotFittedError
+from sklearn.pipeline import make_pipeline
 
 from listeners import NoteTasks, needs_callbacks
-from skmnist import ImageScaler
+from skmnist import ImageCenterer, ImageScaler
 
+PAGE = np.full((60, 90), 230, np.uint8)
+PAGE[10:50, 20:28] = 30  # an L
+PAGE[42:50, 20:50] = 30
 IMAGES = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
 
 
@@ -162,3 +168,164 @@ def test_the_scaler_is_a_task_too(digits):
     ImageScaler(1.0).set_callbacks(noter).fit(digits[0])
 
     assert noter.tasks == ["setup", "begin fit 0", "end fit 0", "teardown"]
+
+
+@needs_callbacks
+def test_the_centerer_is_a_task_too():
+    noter = NoteTasks()
+
+    ImageCenterer().set_callbacks(noter).fit([PAGE])
+
+    assert noter.tasks == ["setup", "begin fit 0", "end fit 0", "teardown"]
+
+
+def in_colours(page):
+    return np.stack([page] * 3, axis=2)
+
+
+def on_glass(page):
+    """The same ink with alpha, on nothing."""
+    alpha = 255 - page
+    return np.stack([np.zeros_like(page)] * 3 + [alpha], axis=2)
+
+
+@pytest.mark.parametrize(
+    "X",
+    [
+        PAGE[None],
+        PAGE[None, :, :, None],
+        in_colours(PAGE)[None],
+        on_glass(PAGE)[None],
+        [PAGE],
+        (PAGE[..., None],),
+        [in_colours(PAGE)],
+        [PAGE.tolist()],
+        [Image.fromarray(PAGE)],
+        [Image.fromarray(PAGE).convert("P")],
+        [Image.fromarray(in_colours(PAGE)).convert("CMYK")],
+        np.array([PAGE, None], object)[:1],
+        [np.pad(PAGE, 15, constant_values=230)],
+        [255 - PAGE],
+    ],
+    ids=range(14),
+)
+def test_the_same_ink_in_any_kind_of_image_is_the_same_frame(X):
+    expected = ImageCenterer().transform([PAGE])
+
+    assert_allclose(ImageCenterer().fit_transform(X), expected, atol=9)
+    assert expected.shape == (1, 784)
+
+
+def test_rows_of_pixels_are_square_images():
+    images = np.zeros((2, 40, 40), np.uint8)
+    images[:, 5:20, 9:12] = 200
+
+    framed = ImageCenterer().fit(images.reshape(2, -1)).transform(images)
+
+    assert_array_equal(framed, ImageCenterer().transform(images.reshape(2, -1)))
+
+
+def test_images_of_any_sizes_are_one_stack_of_frames():
+    larger = PAGE.repeat(3, axis=0).repeat(3, axis=1)
+
+    framed = ImageCenterer(20, box=12).fit([PAGE]).transform([PAGE, larger])
+
+    assert framed.shape == (2, 400)
+    assert np.abs(framed[0].astype(int) - framed[1]).mean() < 4
+
+
+@pytest.mark.parametrize(
+    ("dtype", "largest", "result"),
+    [
+        *[(np.uint8, 255, np.uint8), (np.int64, 16, np.int64), (bool, 1, np.float32)],
+        *[(np.uint16, 65535, np.uint16), (np.int8, 127, np.int8)],
+        *[(np.float32, 1, np.float32), (np.float64, 255, np.float64)],
+        *[(np.float16, 1, np.float32), (np.float32, 12.5, np.float32)],
+    ],
+)
+def test_the_type_and_the_range_of_intensities_are_kept(dtype, largest, result):
+    page = np.where(PAGE == 30, largest, 0).astype(dtype)
+
+    framed = ImageCenterer().transform([page])
+
+    assert framed.dtype == result
+    assert framed.min() == 0
+    assert framed.max() == pytest.approx(largest, rel=0.01)
+
+
+def test_blank_images_stay_blank_with_one_warning():
+    noise = np.random.default_rng(0).normal(200, 5, (60, 90)).astype(np.uint8)
+    blank = np.zeros((28, 28), np.uint8)
+
+    with pytest.warns(UserWarning, match=r"^3 of 4 images are blank") as warned:
+        framed = ImageCenterer().transform([noise, PAGE, blank, blank + 255])
+
+    assert len(warned) == 1
+    assert_array_equal(framed.any(axis=1), [False, True, False, False])
+
+
+@pytest.mark.parametrize(
+    ("parameters", "words"),
+    [
+        ({"size": 0}, "size=0 is not an int of at least 1"),
+        ({"size": 28.0}, "size=28.0 is not an int"),
+        ({"box": True}, "box=True is not an int"),
+        ({"box": 29}, "box=29 does not fit into size=28"),
+        ({"invert": "yes"}, "invert='yes' is not valid; give True, False or 'auto'"),
+        ({"invert": "True"}, "invert='True' is not valid"),
+    ],
+)
+def test_a_wrong_parameter_of_the_centerer_is_named(parameters, words):
+    for method in ("fit", "transform"):
+        with pytest.raises(ValueError, match=words):
+            getattr(ImageCenterer(**parameters), method)([PAGE])
+
+
+@pytest.mark.parametrize(
+    ("X", "words"),
+    [
+        (PAGE, r"shape \(60, 90\), but rows of 90 pixels .* a list of one, \[image\]"),
+        (in_colours(PAGE), r"like one image in color; give a list of one"),
+        ([PAGE * np.nan], "X contains NaN"),
+        (np.full((1, 5, 5), np.inf), "X contains infinity"),
+        ([PAGE, PAGE[:0]], r"an image of shape \(0, 90\)"),
+        (np.zeros((2, 5, 5, 5)), r"an image of shape \(5, 5, 5\)"),
+        ([PAGE.astype(str)], "type <U3; images are numbers"),
+        ([PAGE, np.array(["a"])], "sequence|inhomogeneous|could not"),
+        ([], "Expected 2D array|0 sample"),
+        ([np.full((5, 5), 1e300)], "too large for float32"),
+    ],
+)
+def test_what_are_no_images_of_the_centerer_is_named(X, words):
+    with pytest.raises(ValueError, match=words):
+        ImageCenterer().fit_transform(X)
+
+
+@pytest.mark.filterwarnings("ignore:.* images are blank")
+def test_images_of_another_size_are_refused_as_rows_only():
+    centerer = ImageCenterer().fit(np.zeros((2, 784)))
+
+    with pytest.raises(ValueError, match=r"16 features, but .* expecting 784"):
+        centerer.transform(np.ones((1, 16)))
+    assert centerer.transform([PAGE]).any()
+    assert not hasattr(centerer.fit([PAGE]), "n_features_in_")
+
+
+@pytest.mark.parametrize("container", ["pandas", "polars"])
+def test_frames_have_the_names_of_mnists_pixels(container):
+    centerer = ImageCenterer(3, box=2).set_output(transform=container)
+
+    framed = centerer.fit_transform([PAGE])
+
+    assert list(framed.columns) == [f"pixel_{i}_{j}" for i in "012" for j in "012"]
+
+
+def test_a_pipeline_fitted_on_frames_takes_photos(tmp_path):
+    model = make_pipeline(ImageCenterer(), ImageScaler()).fit(np.eye(28)[None] * 255)
+    joblib.dump(model, tmp_path / "model")
+
+    loaded = joblib.load(tmp_path / "model")
+
+    framed = ImageCenterer().transform([PAGE]) / np.float32(255)
+    for same in (model, loaded):
+        assert_array_equal(same.transform([PAGE]), framed)

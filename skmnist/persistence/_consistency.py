@@ -20,6 +20,7 @@ from sklearn.preprocessing import (
 )
 
 from skmnist.persistence._rules import MAX_ITEMS, Sizes
+from skmnist.preprocessing import ImageCenterer
 
 # In units of `_audit.MAX_WORK`, what 50 images take:
 # what is done once for a dictionary, and for each product of two of its atoms,
@@ -33,6 +34,9 @@ WORK_OF_A_COORDINATE = 30
 # a pass over components, beside their pixels: over factors, and over topics in Python,
 WORK_OF_FACTORS = 400
 WORK_OF_TOPICS = 3_000
+# a frame, and a pixel of it,
+WORK_OF_A_FRAME = 1_000_000
+WORK_OF_A_PIXEL = 100
 # a column of a sparse sketch,
 WORK_OF_A_HASH = 1_650
 # a column to impute, and a row to impute from beyond those that its columns allow.
@@ -155,6 +159,11 @@ def count_work_of_passes(work_beside: int) -> Callable[[dict[str, Any], Sizes], 
     return count
 
 
+def count_work_of_frames(attributes: dict[str, Any], sizes: Sizes) -> int:
+    """Count what it takes to frame 50 images that were framed before."""
+    return WORK_OF_A_FRAME + sizes.get("outputs", 0) * WORK_OF_A_PIXEL
+
+
 def count_work_of_sketch(attributes: dict[str, Any], sizes: Sizes) -> int:
     """Count what it takes to hash 50 images, of which each may be sparse."""
     return attributes.get("degree", 0) * sizes.get("hashed", 0) * WORK_OF_A_HASH
@@ -176,6 +185,7 @@ WHOLE = {
     TargetEncoder: has_encodings_of_classes,
 }
 WORK = {
+    ImageCenterer: count_work_of_frames,
     decomposition.DictionaryLearning: count_work_of_dictionary,
     decomposition.MiniBatchDictionaryLearning: count_work_of_dictionary,
     decomposition.SparseCoder: count_work_of_dictionary,

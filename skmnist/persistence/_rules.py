@@ -121,6 +121,14 @@ def is_size_of(axis: str) -> Rule:
     )
 
 
+def is_side(value: Any, sizes: Sizes) -> bool:
+    """Tell whether a value is a side of a frame, whose pixels are the outputs."""
+    if not is_int(value, sizes) or value < 1 or int(value) ** 2 > MAX_ITEMS:
+        return False
+    sizes["outputs"] = max(sizes.get("outputs", 0), int(value) ** 2)
+    return True
+
+
 def is_number_of_iterations(value: Any, sizes: Sizes) -> bool:
     """Tell whether a value may be how often `transform` goes over its components."""
     if not is_int(value, sizes) or not 0 <= value <= MAX_ITEMS:

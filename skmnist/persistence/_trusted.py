@@ -69,6 +69,7 @@ from skmnist.persistence._rules import (
     is_scalar,
     is_setting,
     is_setting_or_estimator,
+    is_side,
     is_step,
     is_text,
     is_transformer,
@@ -77,7 +78,7 @@ from skmnist.persistence._rules import (
     or_none,
 )
 from skmnist.persistence._transformers import TRANSFORMERS
-from skmnist.preprocessing import ImageScaler
+from skmnist.preprocessing import ImageCenterer, ImageScaler
 
 # What a file names without its content. A transformer may call it on numbers.
 TYPES = {
@@ -176,6 +177,11 @@ RULES: dict[type, dict[str, Rule]] = {
         name: is_if(is_valid) for name, (is_valid, _) in DISTORTION_RULES.items()
     },
     ImageScaler: {"_skmnist_version": is_version},
+    ImageCenterer: {
+        "size": is_side,
+        "box": is_side,
+        "_skmnist_version": is_version,
+    },
     **TRANSFORMERS,
     Pipeline: {"steps": are_steps, "memory": is_none},
     FeatureUnion: {"transformer_list": are_steps},

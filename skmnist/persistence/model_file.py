@@ -28,10 +28,11 @@ def save_model(estimator: BaseEstimator, path: str | os.PathLike[str]) -> None:
     """Write a model to a file that is safe to load from an untrusted source.
 
     The file holds arrays and parameters, no code. It can hold
-    :class:`MNISTMLPClassifier`, :class:`ImageScaler`, most of scikit-learn's
-    transformers, `LogisticRegression`, and what stands around them: pipelines, unions,
-    voting, stacking, calibration and searches, with any metric of scikit-learn that
-    `scoring` accepts by name. It needs skops: `pip install 'skmnist[skops]'`.
+    :class:`MNISTMLPClassifier`, :class:`ImageScaler`, :class:`ImageCenterer`, most of
+    scikit-learn's transformers, `LogisticRegression`, and what stands around them:
+    pipelines, unions, voting, stacking, calibration and searches, with any metric of
+    scikit-learn that `scoring` accepts by name. It needs skops:
+    `pip install 'skmnist[skops]'`.
 
     The file is written next to `path` and moved there once it is complete: if the
     process dies, `path` is the old file or the new one.

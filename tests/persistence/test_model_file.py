@@ -47,7 +47,12 @@ from forgery import (
     json_node,
     with_parameter,
 )
-from skmnist import ImageScaler, MNISTMLPClassifier, RandomDistortion
+from skmnist import (
+    ImageCenterer,
+    ImageScaler,
+    MNISTMLPClassifier,
+    RandomDistortion,
+)
 from skmnist.persistence import load_model, model_file, save_model
 
 # By hand: SKMNIST_N_KILLS=50 pytest tests/persistence
@@ -122,6 +127,7 @@ def test_class_weights_come_back(digits, tmp_path, labels):
 
 PIPELINES = {
     "scaler": make_pipeline(ImageScaler(1), small()),
+    "centerer": make_pipeline(ImageCenterer(12, box=8), small()),
     "standard": make_pipeline(StandardScaler(), PCA(20, random_state=0), small()),
     "imputer": make_pipeline(
         SimpleImputer(), VarianceThreshold(), SelectKBest(k=30), small()

@@ -34,6 +34,7 @@ from sklearn.random_projection import GaussianRandomProjection
 pytest.importorskip("skops")
 
 from forgery import attributes_of, edited, json_node, members_of, with_attributes
+from skmnist import ImageCenterer
 from skmnist.persistence import load_model, save_model
 from small_models import small
 
@@ -250,6 +251,20 @@ def test_many_steps_over_atoms_are_refused(tmp_path, refused, algorithm, limit, 
     load_model(path)
     for number in (most + 1, np.int32(2**31 - 1)):  # whose products overflow
         refused(with_attributes(path, tmp_path, **{limit: number}), "take too long")
+
+
+@pytest.mark.parametrize("name", ["size", "box"])
+@pytest.mark.parametrize("side", [0, 101, np.int64(2**32), 20.5, "20", None])
+def test_a_frame_of_hostile_size_is_refused(tmp_path, refused, name, side):
+    path = path_of(ImageCenterer(), tmp_path)
+    hostile = with_attributes(path, tmp_path, **{name: side})
+    refused(hostile, f"a value of ImageCenterer.{name} ")
+
+
+def test_many_frames_are_refused(tmp_path):
+    load_model(path_of(make_pipeline(*[ImageCenterer()] * 13), tmp_path))
+    with pytest.raises(ValueError, match="take too long"):
+        path_of(make_pipeline(*[ImageCenterer()] * 14), tmp_path)
 
 
 def sketch(n_columns):
