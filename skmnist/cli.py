@@ -1,15 +1,14 @@
-"""The `skmnist` command: load, train, evaluate, save and plot."""
+"""The `skmnist` command: its options, and which command runs."""
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
 
 from skmnist import __version__
-from skmnist._parameters import ACTIVATIONS, OPTIMIZERS, check_parameters
+from skmnist._parameters import ACTIVATIONS, OPTIMIZERS
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -23,27 +22,38 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     status : int
-        0 when all went well, 1 after an error, 130 after Ctrl-C.
+        0 when all went well, 1 after an error (`predict`: also if an image could not
+        be predicted), 130 after Ctrl-C.
     """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    has_command = arguments[:1] in (["train"], ["predict"])
+    command = arguments.pop(0) if has_command else "train"
+    is_prediction = command == "predict"
     # Parsed before the heavy imports, so that help and mistakes come at once.
-    options = vars(make_parser().parse_args(argv))
+    parser = make_predict_parser() if is_prediction else make_parser()
+    options = parser.parse_args(arguments)
     try:
-        run(**options)
-    except (OSError, ValueError) as error:
+        return _predict(options) if is_prediction else _train(options)
+    except (ImportError, OSError, ValueError) as error:
         print(f"skmnist: error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("skmnist: interrupted; no further files are written", file=sys.stderr)
         return 130
-    return 0
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """Make the parser. Options that are not given are not set: defaults stand once."""
+    """Make the parser of `train`, the command by default.
+
+    Parameters of the classifier that are not given are not set: defaults stand once.
+    """
     parser = argparse.ArgumentParser(
         prog="skmnist",
-        description="Train a neural network on MNIST, evaluate it on the test images, "
-        "and save the model, its history and three plots.",
+        usage="skmnist [train] [OPTION...]\n"
+        "       skmnist predict MODEL IMAGE... [--json] [--trust]",
+        description="train (the default): train a neural network on MNIST, evaluate it "
+        "on the test images, and save the model, its history and three plots. "
+        "predict: print the digit in each image file (skmnist predict --help).",
         argument_default=argparse.SUPPRESS,
     )
     parser.add_argument("--version", action="version", version=f"skmnist {__version__}")
@@ -113,252 +123,51 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def run(data: str, data_home: str | None, output: Path, **parameters: Any) -> None:
-    """Load the data, train a model, print how well it does and write the results.
-
-    Parameters
-    ----------
-    data : {"auto", "mnist", "digits"}
-        The data set.
-    data_home : str or None
-        Where the data are kept.
-    output : Path
-        The folder for the results; created if it is missing.
-    **parameters
-        Parameters of :class:`MNISTMLPClassifier`.
-
-    Raises
-    ------
-    ValueError
-        If a parameter is not valid.
-    OSError
-        If MNIST is asked for and unavailable, or a result cannot be written.
-    """
-    check_parameters(parameters)
-    output.mkdir(parents=True, exist_ok=True)
-    images = load_images(data, data_home)
-    print(describe(images))
-
-    from sklearn.pipeline import make_pipeline
-
-    from skmnist import ImageScaler, MNISTMLPClassifier, model_summary
-
-    model = make_pipeline(
-        ImageScaler(images.max_intensity), MNISTMLPClassifier(**parameters)
+def make_predict_parser() -> argparse.ArgumentParser:
+    """Make the parser of `predict`."""
+    parser = argparse.ArgumentParser(
+        prog="skmnist predict",
+        description="Print the label of each image, and its probability. Images are "
+        "put into MNIST's frame first: photos, scans and drawings of any size.",
     )
-    summary = model_summary(
-        model,
-        n_features=images.X_train.shape[1],
-        n_classes=len(images.class_names),
+    parser.add_argument(
+        "model", metavar="MODEL", type=Path, help="a file of save_model"
     )
-    print(f"\n{summary.to_string(index=False)}\n", flush=True)
-    model.fit(images.X_train, images.y_train)
-    print(report(model, images))
-    for path in write_results(model, images, output):
-        print(f"wrote {path}")
-
-
-class Images(NamedTuple):
-    """Images to train on and to evaluate on."""
-
-    name: str
-    X_train: Any
-    y_train: Any
-    X_test: Any
-    y_test: Any
-    image_shape: tuple[int, int]
-    max_intensity: float
-    class_names: list[str]
-
-
-def load_images(data: str, data_home: str | None) -> Images:
-    """Load a data set; "auto" falls back from MNIST to the bundled digits.
-
-    Parameters
-    ----------
-    data : {"auto", "mnist", "digits"}
-        The data set.
-    data_home : str or None
-        The folder that holds data sets; by default scikit-learn's.
-
-    Returns
-    -------
-    images : Images
-        The images, split into training and test images.
-
-    Raises
-    ------
-    OSError
-        If MNIST is asked for and unavailable.
-    """
-    if data == "digits":
-        return _load_digits()
-    try:
-        # auto has other data to use, so it asks each mirror only once.
-        return _load_mnist(data_home, n_retries=0 if data == "auto" else 3)
-    except OSError as error:
-        if data == "mnist":
-            raise
-        print(f"MNIST is unavailable: {error}", file=sys.stderr)
-        print(
-            "Using scikit-learn's bundled 8x8 digits instead.\n",
-            file=sys.stderr,
-            flush=True,
-        )
-        return _load_digits()
-
-
-def describe(images: Images) -> str:
-    """Return a description of the data, one fact per line.
-
-    Parameters
-    ----------
-    images : Images
-        The images.
-
-    Returns
-    -------
-    description : str
-        The description.
-    """
-    rows, columns = images.image_shape
-    facts = {
-        "data": images.name,
-        "training images": f"{len(images.X_train):,}",
-        "test images": f"{len(images.X_test):,}",
-        "rows and columns": f"{rows} x {columns}",
-        "classes": f"{len(images.class_names)} ({', '.join(images.class_names)})",
-        "maximum intensity": f"{images.max_intensity:g}",
-    }
-    return "\n".join(f"{name:<18}{value}" for name, value in facts.items())
-
-
-def report(model: Any, images: Images) -> str:
-    """Return loss, accuracy, misclassification error and a report by class.
-
-    Parameters
-    ----------
-    model : estimator
-        The fitted model.
-    images : Images
-        The images, of which the test images are predicted.
-
-    Returns
-    -------
-    report : str
-        The report.
-    """
-    from sklearn.metrics import classification_report
-
-    from skmnist import evaluate
-
-    figures = evaluate(model, images.X_test, images.y_test)
-    lines = [
-        f"test {name.replace('_', ' ')}: {figures[name]:.4f}" for name in figures.index
-    ]
-    by_class = classification_report(
-        images.y_test, model.predict(images.X_test), digits=3, zero_division=0.0
+    parser.add_argument(
+        "images",
+        metavar="IMAGE",
+        type=Path,
+        nargs="+",
+        help="a PNG, JPEG or other file that Pillow reads",
     )
-    return "\n".join(["", *lines, "", by_class])
-
-
-def write_results(model: Any, images: Images, output: Path) -> list[Path]:
-    """Write the model, its history and three plots, each whole or not at all.
-
-    Parameters
-    ----------
-    model : Pipeline
-        The fitted model.
-    images : Images
-        The images, of which the test images are predicted.
-    output : Path
-        The folder to write to.
-
-    Returns
-    -------
-    paths : list of Path
-        The files written.
-
-    Raises
-    ------
-    OSError
-        If a file cannot be written.
-    """
-    import joblib
-    import matplotlib
-
-    matplotlib.use("agg")
-    from sklearn.metrics import ConfusionMatrixDisplay
-
-    from skmnist import HistoryDisplay, ImageGridDisplay
-    from skmnist._files import whole_file
-
-    X_test, y_test = images.X_test, images.y_test
-    history = model[-1].history_
-
-    def save(display):
-        return lambda path: display.figure_.savefig(path, dpi=150, format="png")
-
-    confusion = ConfusionMatrixDisplay.from_estimator(
-        model, X_test, y_test, colorbar=False, cmap="Blues"
+    parser.add_argument(
+        "--json", action="store_true", help="print a JSON list of objects"
     )
-    confusion.ax_.set_title("Test images: true and predicted labels")
-    confusion.figure_.tight_layout()
-    mistakes = ImageGridDisplay.from_misclassified(
-        model, X_test, y_test, image_shape=images.image_shape
+    parser.add_argument(
+        "--trust",
+        action="store_true",
+        help="also load a .joblib or pickle file, which runs the code that it contains",
     )
-    writers: dict[str, Callable[[Path], Any]] = {
-        "model.joblib": lambda path: joblib.dump(model, path),
-        "history.csv": lambda path: history.to_csv(path, index=False),
-        "history.png": save(HistoryDisplay.from_estimator(model)),
-        "confusion_matrix.png": save(confusion),
-        "misclassified.png": save(mistakes),
-    }
-    for name, write in writers.items():
-        with whole_file(output / name) as path:
-            write(path)
-    return [output / name for name in writers]
+    return parser
 
 
-def _load_mnist(data_home, n_retries):
-    from skmnist import fetch_mnist
+def _train(options):
+    from skmnist._training import run
 
-    train = fetch_mnist(subset="train", data_home=data_home, n_retries=n_retries)
-    test = fetch_mnist(subset="test", data_home=data_home, n_retries=n_retries)
-    return Images(
-        name="MNIST",
-        X_train=train.data,
-        y_train=train.target,
-        X_test=test.data,
-        y_test=test.target,
-        image_shape=train.images.shape[1:],
-        max_intensity=255.0,
-        class_names=[str(name) for name in train.target_names],
-    )
+    run(**vars(options))
+    return 0
 
 
-def _load_digits():
-    from sklearn.datasets import load_digits
-    from sklearn.model_selection import train_test_split
+def _predict(options):
+    from skmnist._prediction import format_predictions, predict_files, read_model
 
-    digits = load_digits()
-    X_train, X_test, y_train, y_test = train_test_split(
-        digits.data,
-        digits.target,
-        test_size=0.2,
-        stratify=digits.target,
-        random_state=0,
-    )
-    return Images(
-        name="scikit-learn's bundled 8x8 digits",
-        X_train=X_train,
-        y_train=y_train,
-        X_test=X_test,
-        y_test=y_test,
-        image_shape=digits.images.shape[1:],
-        max_intensity=16.0,
-        class_names=[str(name) for name in digits.target_names],
-    )
+    model = read_model(options.model, options.trust)
+    predictions, errors = predict_files(model, options.images)
+    if predictions or options.json:
+        print(format_predictions(predictions, options.json))
+    for error in errors:
+        print(f"skmnist: error: {error}", file=sys.stderr)
+    return 1 if errors else 0
 
 
 class _Collect(argparse.Action):

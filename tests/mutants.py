@@ -32,8 +32,9 @@ MODULES = [
     *(
         ROOT / "skmnist" / f"{name}.py"
         for name in (
-            *("_data", "_estimator", "_images", "_parameters", "classifier"),
-            *("preprocessing", "inspection", "distributed", "cli"),
+            *("_data", "_estimator", "_framing", "_images", "_parameters"),
+            *("classifier", "preprocessing", "inspection", "distributed"),
+            *("cli", "_training", "_prediction"),
         )
     ),
 ]

@@ -17,13 +17,14 @@ from sklearn.metrics import (
 )
 from sklearn.pipeline import make_pipeline
 
-from skmnist import ImageGridDisplay, ImageScaler, __version__
-from skmnist.cli import load_images, main, make_parser, write_results
+from skmnist import ImageGridDisplay, ImageScaler, __version__, load_model
+from skmnist._training import load_images, write_results
+from skmnist.cli import main, make_parser
 from small_models import small
 
 RESULTS = [
     *("confusion_matrix.png", "history.csv", "history.png", "misclassified.png"),
-    "model.joblib",
+    *("model.joblib", "model.skmnist"),
 ]
 QUICK = ["--hidden-layer-sizes", "32", "--max-epochs", "2", "--random-state", "0"]
 
@@ -131,6 +132,59 @@ def test_options_that_are_not_given_are_left_to_the_classifier():
     assert sorted(options) == ["data", "data_home", "output", "verbose"]
 
 
+@pytest.mark.parametrize("command", [[], ["train"]])
+def test_train_is_the_command_by_default(tmp_path, capsys, command):
+    status = main([*command, *QUICK, "--data", "digits", "--output", str(tmp_path)])
+
+    assert status == 0
+    assert "test accuracy: " in capsys.readouterr().out
+    assert sorted(path.name for path in tmp_path.iterdir()) == RESULTS
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"]])
+def test_help_shows_both_commands(arguments, capsys):
+    with pytest.raises(SystemExit):
+        main(arguments)
+
+    printed = capsys.readouterr().out
+    assert "skmnist [train] [OPTION...]" in printed
+    assert "skmnist predict MODEL IMAGE..." in printed
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["predict"], "required: MODEL, IMAGE"),
+        (["predict", "model", "image", "--max-epochs", "1"], "unrecognized arguments"),
+        (["--max-epochs", "1", "predict"], "unrecognized arguments: predict"),
+        (["evaluate"], "unrecognized arguments: evaluate"),
+    ],
+)
+def test_a_mistaken_command_is_refused_at_once(arguments, words, capsys):
+    with pytest.raises(SystemExit):
+        main(arguments)
+
+    assert words in capsys.readouterr().err
+
+
+def test_the_safe_file_holds_the_same_model(run):
+    X = load_images("digits", data_home=None).X_test
+    model, pickled = (run[0] / f"model.{ending}" for ending in ("skmnist", "joblib"))
+
+    expected = joblib.load(pickled).predict_proba(X)
+
+    np.testing.assert_array_equal(load_model(model).predict_proba(X), expected)
+
+
+def test_without_skops_there_is_no_safe_file(tmp_path, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+
+    assert main([*QUICK, "--data", "digits", "--output", str(tmp_path)]) == 0
+
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == [name for name in RESULTS if name != "model.skmnist"]
+
+
 def test_options_have_the_parameters_names_and_types():
     from skmnist import MNISTMLPClassifier
 
@@ -182,7 +236,7 @@ def test_a_mistyped_option_is_refused_at_once(arguments, capsys):
 def test_a_wrong_parameter_ends_in_one_line_before_all_else(
     tmp_path, capsys, monkeypatch, arguments
 ):
-    monkeypatch.setattr("skmnist.cli.load_images", None)
+    monkeypatch.setattr("skmnist._training.load_images", None)
 
     status = main([*arguments, "--output", str(tmp_path / "results")])
 
@@ -261,8 +315,9 @@ def test_ctrl_c_ends_without_a_traceback(tmp_path, monkeypatch, capsys):
 def test_help_and_version_import_nothing_heavy(capsys):
     code = (
         "import sys; from skmnist.cli import main\n"
-        "try: main(['--help'])\n"
-        "except SystemExit: pass\n"
+        "for command in ([], ['predict']):\n"
+        "    try: main([*command, '--help'])\n"
+        "    except SystemExit: pass\n"
         "print(sorted({'torch', 'sklearn', 'pandas', 'matplotlib'} & set(sys.modules)))"
     )
     printed = subprocess.run(
