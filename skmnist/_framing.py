@@ -124,7 +124,7 @@ def _find_white(pixels):
     for white in (1, 255, 65535):
         if white / 4 < brightest <= white:
             return np.float32(white)
-    return brightest
+    return brightest or np.float32(1)
 
 
 def _shrink(grey, side):

@@ -154,3 +154,4 @@ def test_what_is_transparent_is_white(white, n_colours):
     image[0, 0, -1] = white
 
     assert_allclose(to_grey(image), [[0, white]])
+    assert_allclose(to_grey(np.zeros_like(image)), 1)

@@ -127,7 +127,7 @@ def test_what_is_no_model_ends_in_one_line(folder, capsys, name):
 
 
 def test_a_model_without_probabilities_is_named(folder, tmp_path, capsys):
-    save_model(ImageScaler().fit(np.eye(4)), tmp_path / "model.skmnist")
+    save_model(ImageScaler(1).fit(np.eye(4)), tmp_path / "model.skmnist")
 
     status = main(
         ["predict", str(tmp_path / "model.skmnist"), str(folder / "flat.png")]
@@ -147,6 +147,7 @@ def test_photos_are_turned_as_the_camera_says(folder, tmp_path, capsys):
     assert "photo.jpg: upright (" in capsys.readouterr().out
 
 
+@pytest.mark.filterwarnings("ignore:X has intensities up to")
 @pytest.mark.parametrize(
     ("steps", "largest"), [((ImageScaler(),), 255), ((ImageScaler(16),), 16), ((), 1)]
 )
