@@ -60,8 +60,7 @@ class MNISTMLPClassifier(ClassifierMixin, ImageEstimator):
     class_weight : dict, "balanced" or None, default=None
         Weights of labels, 1 by default, or "balanced"; multiplied with `sample_weight`.
     augmentation : RandomDistortion, callable or None, default=None
-        What training images go through, anew in each epoch; a callable takes and
-        returns a float tensor of shape (n, 1, rows, columns).
+        Changes each training batch: a float tensor of shape (n, 1, rows, columns).
     callbacks : list of :class:`skorch.callbacks.Callback`, default=None
         Instances, classes or pairs of a name and one; cloned for each fit if possible.
     warm_start : bool, default=False
@@ -283,7 +282,8 @@ class MNISTMLPClassifier(ClassifierMixin, ImageEstimator):
         NotFittedError, ValueError
             If the classifier is not fitted, or the images are not like those of `fit`.
         """
-        return self.classes_[self._forward(X, lambda logits: logits.argmax(dim=1))]
+        codes = self._forward(X, lambda logits: logits.argmax(dim=1))
+        return self.classes_[codes]
 
     def predict_proba(self, X: ArrayLike) -> np.ndarray:
         """Return the probability of each label for each image.
