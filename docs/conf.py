@@ -60,6 +60,7 @@ sphinx_gallery_conf = {
             "plot_mistakes.py",
             "plot_hidden_units.py",
             "plot_accuracy.py",
+            "plot_your_own_digits.py",
             "plot_learning_rate.py",
             "plot_early_stopping.py",
             "plot_grid_search.py",
