@@ -127,7 +127,11 @@ class RandomDistortion(BaseEstimator):
 
 
 def make_augment(
-    augmentation: Any, image_shape: tuple[int, int] | None, rng: np.random.Generator
+    augmentation: Any,
+    image_shape: tuple[int, int] | None,
+    rng: np.random.Generator,
+    dtype: str,
+    device: torch.device,
 ) -> Callable[[torch.Tensor], torch.Tensor] | None:
     """Return the function that augments a batch of rows of pixels.
 
@@ -139,6 +143,10 @@ def make_augment(
         The rows and columns of an image; None where they are unknown.
     rng : numpy.random.Generator
         The source of the random numbers of a RandomDistortion.
+    dtype : {"float32", "float64"}
+        The type of the images.
+    device : torch.device
+        Where they are.
 
     Returns
     -------
@@ -148,7 +156,7 @@ def make_augment(
     Raises
     ------
     ValueError
-        If there is one, and the shape is unknown.
+        If there is one, and the shape is unknown; if a callable does not return images.
     """
     if augmentation is None:
         return None
@@ -162,4 +170,7 @@ def make_augment(
         function = partial(distort, rng=rng, **augmentation.get_params())
     else:
         function = partial(call_augmentation, augmentation)
+        # Before the training: a wrong one then costs no earlier fit.
+        noise = np.random.default_rng(0).random((2, 1, *image_shape)).astype(dtype)
+        function(as_tensor(noise).to(device))
     return partial(augment_rows, function, image_shape)

@@ -419,7 +419,9 @@ class MNISTMLPClassifier(ClassifierMixin, ImageEstimator):
             self.net_: net.MLPNet = self._build_net()
         elif self.net_.device != str(self._device):
             self.net_ = state.copy_state(self.net_, self._build_net())
-        augment = make_augment(self.augmentation, image_shape, self.net_.rng)
+        augment = make_augment(
+            self.augmentation, image_shape, self.net_.rng, self._dtype, self._device
+        )
         self.net_.set_up(vars(self), earlier, epochs, has_validation, augment, tasks)
 
     def _train(self, subsets, epochs):
