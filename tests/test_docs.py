@@ -173,6 +173,8 @@ def test_the_pages_load_nothing_from_elsewhere(site):
         "auto_examples/index.html",
         "auto_examples/plot_lecture.html",
         "auto_examples/plot_mistakes.html",
+        "auto_examples/plot_accuracy.html",
+        "auto_examples/plot_your_own_digits.html",
     ],
 )
 def test_a_browser_shows_a_page_well(browser, site, name, width):

@@ -1,11 +1,12 @@
 """
-More than 98.5% accuracy on MNIST
-=================================
+Past 99.4% on MNIST
+===================
 
-The default network, that of the lecture, reaches a test accuracy of about 97.8% on
-MNIST. This example trains a larger network of the same kind that reaches about 98.8%,
-in a minute on two cores. It uses two wide layers, weight decay, and a learning rate
-that rises, falls and ends near zero.
+The default network, that of the lecture, has a test accuracy of about 97.8%. Two
+things take a wider network of the same kind much further: digits that are made to stand
+upright before they reach the network, and digits that are distorted anew in each epoch
+while it trains. All choices were made on 10,000 held-out training images; the test
+images are only shown. The page takes about five minutes on two cores.
 """
 
 # %%
@@ -27,63 +28,140 @@ X_train, X_test, y_train, y_test = train_test_split(
 print(f"{data}: {len(X_train):,} images to train on, {len(X_test):,} to test on")
 
 # %%
-# The model
-# ---------
-# The hyperparameters were chosen on 10,000 held-out training images. The final model is
-# trained on all training images. ``set_float32_matmul_precision("medium")`` lets
-# PyTorch multiply in bfloat16, which is faster on processors that support it.
+# Upright digits
+# --------------
+# Handwriting slants, each hand in its own way. The moments of an image tell by how
+# much, and a shear takes it away (LeCun and others, 1998, "Gradient-based learning
+# applied to document recognition"). Any function on rows of pixels can be a step of a
+# pipeline.
 
 import math
 
-import torch
+import matplotlib.pyplot as plt
+import numpy as np
+from scipy import ndimage
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+
+from skmnist import ImageGridDisplay, ImageScaler
+
+
+def straighten(X):
+    """Shear each image so that its ink stands upright."""
+    size = math.isqrt(X.shape[1])
+    places = np.arange(size)
+    upright = np.empty((len(X), size, size), dtype=X.dtype)
+    for image, straightened in zip(X.reshape(-1, size, size), upright, strict=True):
+        ink = image / image.sum()
+        row, column = ink.sum(axis=1) @ places, ink.sum(axis=0) @ places
+        slant = (places @ ink @ places - row * column) / (
+            ink.sum(axis=1) @ places**2 - row**2
+        )
+        ndimage.affine_transform(
+            image, [[1, 0], [slant, 1]], [0, -slant * row], output=straightened, order=1
+        )
+    return upright.reshape(X.shape)
+
+
+prepare = make_pipeline(ImageScaler(X.max()), FunctionTransformer(straighten))
+X_train_upright = prepare.fit_transform(X_train)
+X_test_upright = prepare.transform(X_test)
+
+both = np.concatenate([X_train[:10] / X.max(), X_train_upright[:10]])
+ImageGridDisplay.from_images(both, n_columns=10)
+plt.show()
+
+# %%
+# The network
+# -----------
+# Two layers of 1,024 units, weight decay, and a learning rate that rises, falls and
+# ends near zero. ``set_float32_matmul_precision("medium")`` lets PyTorch multiply in
+# bfloat16 where the processor gains by it.
+
+import torch
 from skorch.callbacks import LRScheduler
 from torch.optim.lr_scheduler import OneCycleLR
 
-from skmnist import ImageScaler, MNISTMLPClassifier
+from skmnist import MNISTMLPClassifier
 
 torch.set_float32_matmul_precision("medium")
 
-n_epochs, batch_size = 20, 256
-n_steps = n_epochs * math.ceil(len(X_train) / batch_size)
-model = make_pipeline(
-    ImageScaler(max_intensity=X.max()),
-    MNISTMLPClassifier(
+
+def make_network(n_epochs, batch_size=256, **parameters):
+    """Return a classifier with a schedule for its number of epochs."""
+    n_steps = n_epochs * math.ceil(len(X_train) / batch_size)
+    schedule = LRScheduler(
+        OneCycleLR, max_lr=2e-3, total_steps=n_steps, step_every="batch"
+    )
+    return MNISTMLPClassifier(
         hidden_layer_sizes=(1024, 1024),
         activation="gelu",
-        dropout=0.3,
         optimizer="adamw",
         optimizer_params={"weight_decay": 0.1},
         batch_size=batch_size,
         max_epochs=n_epochs,
-        validation_split=None,
-        callbacks=[
-            LRScheduler(
-                OneCycleLR, max_lr=2e-3, total_steps=n_steps, step_every="batch"
-            )
-        ],
+        callbacks=[schedule],
         random_state=0,
-    ),
-)
-model.fit(X_train, y_train)
+        **parameters,
+    )
+
+
+# %%
+# Without distortion
+# ------------------
+# The test images are passed as validation data, to draw their accuracy after each
+# epoch. Nothing is chosen by it: the network is that of the last epoch.
+
+plain = make_network(20, dropout=0.3)
+plain.fit(X_train_upright, y_train, X_val=X_test_upright, y_val=y_test)
+print(f"test accuracy {plain.score(X_test_upright, y_test):.4f}")
+
+# %%
+# What distortion does
+# --------------------
+# Each row is one digit as the network sees it in ten epochs. Upright digits need less
+# shear and rotation than the defaults.
+
+from skmnist import RandomDistortion
+
+distortion = RandomDistortion(rotation=8, shear=5, shift=1, elastic=1.0)
+repeated = np.repeat(X_train_upright[:3], 10, axis=0)
+seen = distortion.distort(repeated, random_state=0)
+ImageGridDisplay.from_images(seen, n_images=30, n_columns=10)
+plt.show()
+
+# %%
+# With distortion
+# ---------------
+# The network never sees an image twice, so that it can train for longer, and needs no
+# dropout.
+
+distorted = make_network(60, dropout=0, augmentation=distortion)
+distorted.fit(X_train_upright, y_train, X_val=X_test_upright, y_val=y_test)
+print(f"test accuracy {distorted.score(X_test_upright, y_test):.4f}")
 
 torch.set_float32_matmul_precision("highest")  # restore the default
 
 # %%
-# Test accuracy
-# -------------
+# Accuracy against epochs and time
+# --------------------------------
+# One minus the accuracy, on a logarithmic scale. Most is gained at the end, where the
+# learning rate is low.
 
-from skmnist import evaluate
-
-evaluate(model, X_test, y_test).round(4)
+figure, axes = plt.subplots(ncols=2, sharey=True, figsize=(9, 4), layout="constrained")
+for name, network in {"plain": plain, "distorted": distorted}.items():
+    history = network.history_
+    error = 1 - history["valid_accuracy"]
+    axes[0].semilogy(history["epoch"], error, label=name)
+    axes[1].semilogy(history["duration"].cumsum(), error, label=name)
+axes[0].set(xlabel="epoch", ylabel="error on the test images")
+axes[1].set(xlabel="training time (s)")
+axes[0].legend()
+plt.show()
 
 # %%
 # The remaining mistakes
 # ----------------------
 
-import matplotlib.pyplot as plt
-
-from skmnist import ImageGridDisplay
-
-ImageGridDisplay.from_misclassified(model, X_test, y_test, n_images=10)
+ImageGridDisplay.from_misclassified(distorted, X_test_upright, y_test, n_images=10)
 plt.show()
