@@ -24,34 +24,33 @@ from urllib.request import (
 CONNECTION_TIMEOUT = 10
 # Seconds per file, from the look-up of the server's name to the last byte.
 TIME_LIMIT = 300
-# Bytes per file, which is held in memory: the largest has 9,912,422; what surrounds it
-# counts too.
-SIZE_LIMIT = 12_000_000
 # Bytes before the content, redirects included: parsed headers take eight times as much.
 HEADERS_LIMIT = 500_000
 # Characters of a redirect's address: so short a request is sent without waiting.
 ADDRESS_LIMIT = 8_000
 
 
-def read_url(url: str) -> bytes:
+def read_url(url: str, size: int) -> bytearray:
     """Return the content of an http or https address, through a proxy if one is set.
 
     Parameters
     ----------
     url : str
         The address.
+    size : int
+        The size of the file in bytes.
 
     Returns
     -------
-    content : bytes
+    content : bytearray
         What the server sent. It may be less than the server announced.
 
     Raises
     ------
     OSError
         If there is no connection, if the server reports an error, or if it takes more
-        than `TIME_LIMIT` seconds, or sends more than `SIZE_LIMIT` bytes in all or
-        `HEADERS_LIMIT` before the content.
+        than `TIME_LIMIT` seconds, or sends more than `HEADERS_LIMIT` bytes before
+        the content or more than the file has, with a margin, in all.
     http.client.HTTPException, ValueError
         If the server does not follow HTTP.
     """
@@ -71,7 +70,8 @@ def read_url(url: str) -> bytes:
     content = bytearray()
     try:
         with opener.open(url, timeout=CONNECTION_TIMEOUT) as response:
-            limits.size = SIZE_LIMIT
+            # A fifth for chunks: a server may send small ones, each with its length.
+            limits.size = size + size // 5 + HEADERS_LIMIT
             # Not read: it allocates as much as the server announces.
             while chunk := response.read1(2**16):
                 content += chunk
@@ -79,7 +79,7 @@ def read_url(url: str) -> bytes:
         if limits.is_out_of_time():
             raise TimeoutError(f"not done after {TIME_LIMIT} seconds") from error
         raise
-    return bytes(content)
+    return content
 
 
 class _RedirectHandler(HTTPRedirectHandler):

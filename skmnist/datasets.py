@@ -1,72 +1,22 @@
-"""MNIST in the form of scikit-learn's fetchers: checked, cached, from mirrors."""
+"""Data sets in the form of scikit-learn's fetchers."""
 
 from __future__ import annotations
 
-import hashlib
 import math
 import os
-import re
-import struct
-import tempfile
-import time
-import zlib
-from collections.abc import Mapping
-from http.client import HTTPException
 from numbers import Integral, Real
-from pathlib import Path
 from typing import Any, Literal, overload
 
 import numpy as np
 from sklearn.utils import Bunch
 
-from skmnist._download import read_url
+from skmnist._cache import find_folder, load_file
+from skmnist._idx import decompress, parse_idx
+from skmnist._sources import MNIST
 
 __all__ = ["fetch_mnist"]
 
-MIRRORS = (
-    "https://storage.googleapis.com/cvdf-datasets/mnist/",
-    "https://ossci-datasets.s3.amazonaws.com/mnist/",
-    "https://raw.githubusercontent.com/fgnt/mnist/master/",
-)
-
-CHECKSUMS = {
-    "train-images-idx3-ubyte.gz": (
-        "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609"
-    ),
-    "train-labels-idx1-ubyte.gz": (
-        "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c"
-    ),
-    "t10k-images-idx3-ubyte.gz": (
-        "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6"
-    ),
-    "t10k-labels-idx1-ubyte.gz": (
-        "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6"
-    ),
-}
-
 SUBSETS = {"train": ("train",), "test": ("t10k",), "all": ("train", "t10k")}
-
-# Bytes per file once decompressed: the largest has 47,040,016.
-CONTENT_SIZE_LIMIT = 50_000_000
-
-DESCR = """\
-MNIST handwritten digits
-------------------------
-
-Images of handwritten digits, centered, in shades of gray.
-
-:Training images: 60,000
-:Test images: 10,000
-:Size of an image: 28 rows x 28 columns, 784 pixels
-:Classes: 10, the digits 0 to 9
-:Maximum intensity: 255 (ink); 0 is the background
-:Creators: Yann LeCun, Corinna Cortes, Christopher J.C. Burges
-:Source: http://yann.lecun.com/exdb/mnist/, through mirrors
-:License: CC BY-SA 3.0
-
-Reference: Y. LeCun, L. Bottou, Y. Bengio, P. Haffner (1998). Gradient-based learning
-applied to document recognition. Proceedings of the IEEE, 86(11), 2278-2324.
-"""
 
 
 @overload
@@ -186,17 +136,45 @@ def fetch_mnist(
     >>> X_test.shape, y_test.shape  # doctest: +SKIP
     ((10000, 784), (10000,))
     """
+    return _fetch(
+        MNIST,
+        subset=subset,
+        data_home=data_home,
+        download_if_missing=download_if_missing,
+        return_X_y=return_X_y,
+        as_frame=as_frame,
+        n_retries=n_retries,
+        delay=delay,
+    )
+
+
+def _fetch(
+    source,
+    *,
+    subset,
+    data_home,
+    download_if_missing,
+    return_X_y,
+    as_frame,
+    n_retries,
+    delay,
+):
     _check_parameters(subset, n_retries, delay)
-    folder = _cache_folder(data_home)
+    folder = find_folder(source, data_home)
 
-    def load(kind):
-        paths = [folder / f"{part}-{kind}.gz" for part in SUBSETS[subset]]
-        arrays = [_load(path, download_if_missing, n_retries, delay) for path in paths]
+    def load(part, kind):
+        name = f"{part}-{kind}.gz"
+        content = load_file(
+            source, folder / name, download_if_missing, n_retries, delay
+        )
+        return parse_idx(decompress(content, name), name)
+
+    def load_parts(kind):
         # Joined even where there is one: parsed arrays are read-only, a copy is not.
-        return np.concatenate(arrays)
+        return np.concatenate([load(part, kind) for part in SUBSETS[subset]])
 
-    images = load("images-idx3-ubyte")
-    target = load("labels-idx1-ubyte").astype(np.int64)
+    images = load_parts("images-idx3-ubyte")
+    target = load_parts("labels-idx1-ubyte").astype(np.int64)
     data = images.reshape(len(images), -1)
     feature_names = [f"pixel_{row}_{column}" for row, column in np.ndindex(28, 28)]
     if as_frame:
@@ -212,8 +190,8 @@ def fetch_mnist(
         frame=pd.concat([data, target], axis=1) if as_frame else None,
         images=images,
         feature_names=feature_names,
-        target_names=np.array([str(digit) for digit in range(10)]),
-        DESCR=DESCR,
+        target_names=np.array(source.class_names),
+        DESCR=source.description,
     )
 
 
@@ -228,184 +206,3 @@ def _check_parameters(subset: Any, n_retries: Any, delay: Any) -> None:
 
 def _is_number(value: Any, kind: type) -> bool:
     return isinstance(value, kind) and not isinstance(value, bool)
-
-
-def _cache_folder(data_home: str | os.PathLike[str] | None) -> Path:
-    from sklearn.datasets import get_data_home
-
-    try:
-        return Path(get_data_home(data_home)) / "mnist"
-    except OSError as error:
-        raise _unusable(error.filename, error) from error
-
-
-def _load(
-    path: Path, download_if_missing: bool, n_retries: int, delay: float
-) -> np.ndarray:
-    content = _read(path)
-    problem = _find_problem(content, CHECKSUMS[path.name])
-    if problem and download_if_missing:
-        _download(path, n_retries, delay)
-        content = _read(path)
-        problem = _find_problem(content, CHECKSUMS[path.name])
-    if problem:
-        raise OSError(
-            f"{path} {problem}; put the original file there, or use "
-            "download_if_missing=True to download it."
-        )
-    return parse_idx(_decompress(content, path.name), path.name)
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        return b""
-    except OSError as error:
-        raise _unusable(path, error) from error
-
-
-def _find_problem(content: bytes, checksum: str) -> str | None:
-    if not content:
-        return "is missing or empty"
-    if hashlib.sha256(content).hexdigest() != checksum:
-        return "is corrupt (its SHA-256 differs)"
-    return None
-
-
-def _unusable(path: Path | str, error: OSError) -> OSError:
-    return OSError(
-        f"{path} cannot be made, read or written ({error}); give a data_home where "
-        "that is allowed, or set SCIKIT_LEARN_DATA to one."
-    )
-
-
-def _decompress(content: bytes, name: str) -> bytes:
-    decompressor = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)  # 16 means gzip
-    try:
-        decompressed = decompressor.decompress(content, CONTENT_SIZE_LIMIT)
-    except zlib.error as error:
-        raise ValueError(f"{name} is not a gzip file ({error}).") from error
-    if not decompressor.eof:
-        raise ValueError(
-            f"{name} is truncated, or has more than {CONTENT_SIZE_LIMIT} bytes once "
-            "decompressed."
-        )
-    return decompressed
-
-
-def parse_idx(content: bytes, name: str) -> np.ndarray:
-    """Return the values of an IDX file of images or labels, as a read-only view.
-
-    Parameters
-    ----------
-    content : bytes
-        The content of the file, decompressed.
-    name : str
-        The name of the file, for the messages of errors.
-
-    Returns
-    -------
-    values : ndarray of uint8, shape (n_samples,) or (n_samples, rows, columns)
-        The labels or the images.
-
-    Raises
-    ------
-    ValueError
-        If the content is not that of such a file.
-    """
-    n_dimensions = {b"\0\0\x08\x01": 1, b"\0\0\x08\x03": 3}.get(content[:4])
-    if n_dimensions is None:
-        raise ValueError(
-            f"{name} is not an IDX file of images or labels: it begins with "
-            f"{content[:4]!r}, not with the number 2051 or 2049 in four bytes."
-        )
-    n_header_bytes = 4 + 4 * n_dimensions
-    if len(content) < n_header_bytes:
-        raise ValueError(
-            f"{name} ends after {len(content)} bytes, within its header of "
-            f"{n_header_bytes}."
-        )
-    shape = struct.unpack_from(f">{n_dimensions}I", content, offset=4)
-    n_values = len(content) - n_header_bytes
-    if 0 in shape or math.prod(shape) != n_values:
-        raise ValueError(
-            f"{name} has {n_values} values, but its header says {shape}; the file is "
-            "empty, truncated or too long."
-        )
-    return np.frombuffer(content, np.uint8, offset=n_header_bytes).reshape(shape)
-
-
-def _download(path: Path, n_retries: int, delay: float) -> None:
-    mirrors = _mirrors(os.environ)
-    _require_writable(path)
-    for attempt in range(n_retries + 1):
-        if attempt > 0:
-            time.sleep(delay)
-            delay *= 2
-        failures = {}
-        for mirror in mirrors:
-            failure = _download_from(mirror, path)
-            if failure is None:
-                return
-            failures[mirror] = failure
-    reasons = "".join(f"\n  {mirror}: {why}" for mirror, why in failures.items())
-    raise OSError(
-        f"{path.name} could not be downloaded from any mirror:{reasons}\n"
-        "Set SKMNIST_MIRROR to the address of a folder that serves it, or put the four "
-        f"files into {path.parent}."
-    )
-
-
-def _mirrors(environment: Mapping[str, str]) -> tuple[str, ...]:
-    own = environment.get("SKMNIST_MIRROR", "").strip()
-    if not own:
-        return MIRRORS
-    if not re.match(r"https?://[^/]", own, re.IGNORECASE):
-        raise ValueError(
-            f"SKMNIST_MIRROR={own!r} is not an address that begins with http:// or "
-            "https://; give that of a folder that serves the files, or unset it."
-        )
-    own = own.rstrip("/") + "/"
-    return (own, *(mirror for mirror in MIRRORS if mirror != own))
-
-
-def _require_writable(path: Path) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=path.parent):
-            pass
-    except OSError as error:
-        raise _unusable(path, error) from error
-
-
-def _download_from(mirror: str, path: Path) -> str | None:
-    """Return why the mirror failed, or None where the file is now at the path."""
-    import pooch
-
-    # Read and written apart, to tell a dead mirror from a full disk: both are OSErrors.
-    try:
-        content = read_url(mirror + path.name)
-    # Python 3.11 raises an OverflowError for the number of a port that is too large.
-    except (OSError, HTTPException, ValueError, OverflowError) as error:
-        return _printable(str(error)) or type(error).__name__
-    # pooch checks a temporary file beside the path, then moves it there in one step.
-    try:
-        pooch.retrieve(
-            mirror + path.name,
-            known_hash=f"sha256:{CHECKSUMS[path.name]}",
-            fname=path.name,
-            path=path.parent,
-            downloader=lambda url, file, pooch: Path(file).write_bytes(content),
-        )
-    except ValueError:
-        return "the file that it sent is corrupt (its SHA-256 differs)"
-    except OSError as error:
-        raise _unusable(path, error) from error
-    return None
-
-
-def _printable(text: str) -> str:
-    """Return what a server said in one short line, without control characters."""
-    line = " ".join(text.split())[:300]
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)

@@ -82,14 +82,22 @@ def mnist(data_home):
 
 
 @pytest.fixture
-def files(monkeypatch):
-    """Small files in MNIST's place, which no mirror has; no setting is in the way."""
+def replace_source(monkeypatch):
+    """Replace facts about MNIST's files, such as `mirrors`."""
     from skmnist import datasets
-    from small_mnist import make_checksums, make_files
+
+    return lambda **facts: monkeypatch.setattr(
+        datasets, "MNIST", datasets.MNIST._replace(**facts)
+    )
+
+
+@pytest.fixture
+def files(replace_source, monkeypatch):
+    """Small files in MNIST's place, which no mirror has; no setting is in the way."""
+    from small_mnist import describe, make_files
 
     files = make_files()
-    monkeypatch.setattr(datasets, "CHECKSUMS", make_checksums(files))
-    monkeypatch.setattr(datasets, "MIRRORS", (DEAD,))
+    replace_source(mirrors=(DEAD,), files=describe(files))
     for name in list(os.environ):
         if name == "SKMNIST_MIRROR" or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)

@@ -27,8 +27,12 @@ def make_files():
     return files
 
 
-def make_checksums(files):
-    return {name: hashlib.sha256(files[name]).hexdigest() for name in files}
+def describe(files):
+    """Return the size and the SHA-256 of each file."""
+    return {
+        name: (len(content), hashlib.sha256(content).hexdigest())
+        for name, content in files.items()
+    }
 
 
 def fetch(home, **parameters):

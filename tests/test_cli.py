@@ -17,6 +17,7 @@ from sklearn.metrics import (
 )
 from sklearn.pipeline import make_pipeline
 
+from mirrors import DEAD
 from skmnist import ImageGridDisplay, ImageScaler, __version__, load_model
 from skmnist._training import load_images, write_results
 from skmnist.cli import main, make_parser
@@ -247,8 +248,8 @@ def test_a_wrong_parameter_ends_in_one_line_before_all_else(
     assert not (tmp_path / "results").exists()
 
 
-def test_auto_falls_back_to_the_digits_and_says_so(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("skmnist.datasets.MIRRORS", ("http://127.0.0.1:9/",))
+def test_auto_falls_back_to_the_digits_and_says_so(tmp_path, capsys, replace_source):
+    replace_source(mirrors=(DEAD,))
     home, output = tmp_path / "home", tmp_path / "results"
 
     status = main(["--data-home", str(home), "--output", str(output), *QUICK])
@@ -263,10 +264,10 @@ def test_auto_falls_back_to_the_digits_and_says_so(tmp_path, capsys, monkeypatch
 
 @pytest.mark.parametrize(("data", "n_times"), [("auto", 1), ("mnist", 4)])
 def test_auto_asks_the_mirrors_once_and_mnist_asks_again(
-    tmp_path, monkeypatch, data, n_times
+    tmp_path, replace_source, monkeypatch, data, n_times
 ):
     waits = []
-    monkeypatch.setattr("skmnist.datasets.MIRRORS", ("http://127.0.0.1:9/",))
+    replace_source(mirrors=(DEAD,))
     monkeypatch.setattr("time.sleep", waits.append)
 
     with contextlib.suppress(OSError):
@@ -275,8 +276,8 @@ def test_auto_asks_the_mirrors_once_and_mnist_asks_again(
     assert len(waits) == n_times - 1
 
 
-def test_mnist_does_not_fall_back(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("skmnist.datasets.MIRRORS", ("http://127.0.0.1:9/",))
+def test_mnist_does_not_fall_back(tmp_path, capsys, replace_source, monkeypatch):
+    replace_source(mirrors=(DEAD,))
     monkeypatch.setattr("time.sleep", lambda seconds: None)
     arguments = ["--data", "mnist", "--data-home", str(tmp_path / "home")]
 

@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_array_equal
 
-from skmnist import datasets, fetch_mnist
-from skmnist.datasets import parse_idx
-from small_mnist import FIRST, fetch, fill, make_checksums, make_idx
+from skmnist import _idx, datasets, fetch_mnist
+from skmnist._idx import parse_idx
+from small_mnist import FIRST, describe, fetch, fill, make_idx
 
 TRAIN_COUNTS = [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
 TEST_COUNTS = [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
@@ -166,10 +166,9 @@ def test_a_file_that_cannot_be_read_is_named(files, tmp_path):
         fetch(tmp_path)
 
 
-def parse_kept(content, home, monkeypatch):
+def parse_kept(content, home, replace_source):
     """Fetch with this in a file's place, its checksum made to fit."""
-    checksums = datasets.CHECKSUMS | make_checksums({FIRST: content})
-    monkeypatch.setattr(datasets, "CHECKSUMS", checksums)
+    replace_source(files=datasets.MNIST.files | describe({FIRST: content}))
     (home / "mnist" / FIRST).write_bytes(content)
     return fetch(home, download_if_missing=False)
 
@@ -185,22 +184,24 @@ def parse_kept(content, home, monkeypatch):
     ids=["no gzip", "cut off", "wrong checksum", "no idx"],
 )
 def test_a_file_that_is_not_mnist_is_refused_though_its_checksum_fits(
-    files, tmp_path, monkeypatch, content, problem
+    files, tmp_path, replace_source, content, problem
 ):
     fill(tmp_path, files)
 
     with pytest.raises(ValueError, match=f"{FIRST} {problem}"):
-        parse_kept(content, tmp_path, monkeypatch)
+        parse_kept(content, tmp_path, replace_source)
 
 
-def test_a_small_file_cannot_decompress_to_a_large_one(files, tmp_path, monkeypatch):
+def test_a_small_file_cannot_decompress_to_a_large_one(
+    files, tmp_path, replace_source, monkeypatch
+):
     bomb = gzip.compress(bytes(30_000_000))
     fill(tmp_path, files)
-    monkeypatch.setattr(datasets, "CONTENT_SIZE_LIMIT", 1_000_000)
+    monkeypatch.setattr(_idx, "CONTENT_SIZE_LIMIT", 1_000_000)
     tracemalloc.start()
 
     with pytest.raises(ValueError, match="more than 1000000 bytes"):
-        parse_kept(bomb, tmp_path, monkeypatch)
+        parse_kept(bomb, tmp_path, replace_source)
 
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()

@@ -36,14 +36,14 @@ from mirrors import (
     send_nothing,
     send_too_much,
 )
-from skmnist import _download, datasets
+from skmnist import _cache, _download, datasets
 from small_mnist import FIRST, fetch, fill
 
-NAMES = sorted(datasets.CHECKSUMS)
+NAMES = sorted(datasets.MNIST.files)
 
 
 @pytest.fixture
-def serve(files, monkeypatch):
+def serve(files, replace_source):
     """Start a mirror for each answer, or take its address, and ask them in turn."""
     mirrors = []
 
@@ -52,7 +52,7 @@ def serve(files, monkeypatch):
         mirrors.extend(started)
         urls = iter([mirror.url for mirror in started])
         addresses = [DEAD if answer == DEAD else next(urls) for answer in answers]
-        monkeypatch.setattr(datasets, "MIRRORS", tuple(addresses))
+        replace_source(mirrors=tuple(addresses))
         return started
 
     yield serve
@@ -66,8 +66,10 @@ def short_time(monkeypatch):
 
 
 @pytest.fixture
-def small_sizes(monkeypatch):
-    monkeypatch.setattr(_download, "SIZE_LIMIT", 1_000_000)
+def small_sizes(files, replace_source, monkeypatch):
+    # 1,000,000 with a fifth more and the headers.
+    sizes = {name: (791_667, datasets.MNIST.files[name][1]) for name in files}
+    replace_source(files=sizes)
     monkeypatch.setattr(_download, "HEADERS_LIMIT", 50_000)
 
 
@@ -203,14 +205,14 @@ def test_a_slow_mirror_goes_to_the_next(
     slow, sound = serve(answer, send)
     read_url = _download.read_url
 
-    def read(url):
+    def read(url, size):
         # Only here: however busy the machine is, the other mirror is in time.
         with monkeypatch.context() as patch:
             if url.startswith(slow.url):
                 patch.setattr(_download, limit, seconds)
-            return read_url(url)
+            return read_url(url, size)
 
-    monkeypatch.setattr(datasets, "read_url", read)
+    monkeypatch.setattr(_cache, "read_url", read)
 
     assert_is_original(fetch(tmp_path, subset="test"), files, "t10k")
 
@@ -267,10 +269,12 @@ def test_a_redirect_is_followed_without_its_body(files, tmp_path, serve):
 
 
 @pytest.mark.usefixtures("short_time")
-def test_a_tls_handshake_is_left_in_time(files, tmp_path, serve, monkeypatch):
+def test_a_tls_handshake_is_left_in_time(
+    files, tmp_path, serve, replace_source, monkeypatch
+):
     [mirror] = serve(send)
     monkeypatch.setattr(mirror, "finish_request", lambda *_: mirror.is_closed.wait(20))
-    monkeypatch.setattr(datasets, "MIRRORS", (mirror.url.replace("http", "https"),))
+    replace_source(mirrors=(mirror.url.replace("http", "https"),))
     start = time.monotonic()
 
     with pytest.raises(OSError, match=r"not done after 0\.5 seconds"):
@@ -294,7 +298,9 @@ def test_a_name_that_is_not_found_in_time_is_given_up(tmp_path, serve, monkeypat
 
 
 @pytest.mark.usefixtures("short_time")
-def test_the_addresses_of_a_name_share_the_time_limit(files, tmp_path, monkeypatch):
+def test_the_addresses_of_a_name_share_the_time_limit(
+    files, tmp_path, replace_source, monkeypatch
+):
     look_up = socket.getaddrinfo
     with socket.create_server(("127.0.0.1", 0), backlog=0) as server:
         address = server.getsockname()
@@ -304,8 +310,7 @@ def test_the_addresses_of_a_name_share_the_time_limit(files, tmp_path, monkeypat
             return look_up("127.0.0.1", port, *args, **kwargs) * n_addresses
 
         monkeypatch.setattr("socket.getaddrinfo", look_up_many)
-        url = f"http://many.invalid:{address[1]}/"
-        monkeypatch.setattr(datasets, "MIRRORS", (url,))
+        replace_source(mirrors=(f"http://many.invalid:{address[1]}/",))
         start = time.monotonic()
         # The first waits to be accepted, and so the others cannot even connect.
         with (
@@ -417,9 +422,11 @@ def test_a_malformed_address_goes_to_the_next_mirror(
     assert_is_original(fetch(tmp_path), files)
 
 
-def test_a_proxy_is_taken_from_the_environment(files, tmp_path, serve, monkeypatch):
+def test_a_proxy_is_taken_from_the_environment(
+    files, tmp_path, serve, replace_source, monkeypatch
+):
     [proxy] = serve(send)
-    monkeypatch.setattr(datasets, "MIRRORS", ("http://name.invalid/mnist/",))
+    replace_source(mirrors=("http://name.invalid/mnist/",))
     monkeypatch.setenv("http_proxy", proxy.url)
 
     assert_is_original(fetch(tmp_path), files)
@@ -529,15 +536,15 @@ def test_a_full_disk_is_not_taken_for_a_dead_mirror(tmp_path, serve, monkeypatch
 
 
 def start_process(script, home, mirror):
-    """Start a process that has the small files' checksums, one mirror and the home."""
+    """Start a process that knows the small files, one mirror and the home."""
     setting = (
         "import json, os, sys\n"
         "from pathlib import Path\n"
         "from skmnist import datasets\n"
-        "home, checksums = sys.argv[1], json.loads(sys.argv[2])\n"
-        "datasets.MIRRORS, datasets.CHECKSUMS = (sys.argv[3],), checksums\n"
+        "home, files, mirrors = sys.argv[1], json.loads(sys.argv[2]), sys.argv[3:]\n"
+        "datasets.MNIST = datasets.MNIST._replace(files=files, mirrors=mirrors)\n"
     )
-    arguments = [str(home), json.dumps(datasets.CHECKSUMS), mirror.url]
+    arguments = [str(home), json.dumps(datasets.MNIST.files), mirror.url]
     return subprocess.Popen(
         [sys.executable, "-c", setting + script, *arguments],
         stdout=subprocess.PIPE,
@@ -566,7 +573,7 @@ def test_two_processes_may_fetch_at_once(files, tmp_path, serve):
 FETCH_OVER_OLD_FILES = """
 print("ready", flush=True)
 while True:
-    for name in checksums:
+    for name in files:
         Path(home, "old").write_bytes(b"old")
         os.replace(Path(home, "old"), Path(home, "mnist", name))
     datasets.fetch_mnist(data_home=home, subset="all")
