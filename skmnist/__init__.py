@@ -11,7 +11,7 @@ from skmnist._version import __version__  # noqa: F401
 if TYPE_CHECKING:
     from skmnist.augmentation import RandomDistortion
     from skmnist.classifier import MNISTMLPClassifier
-    from skmnist.datasets import fetch_mnist
+    from skmnist.datasets import fetch_fashion_mnist, fetch_kmnist, fetch_mnist
     from skmnist.inspection import evaluate, misclassified, model_summary
     from skmnist.persistence import load_model, save_model
     from skmnist.plotting import HistoryDisplay, ImageGridDisplay
@@ -25,6 +25,8 @@ __all__ = [
     "MNISTMLPClassifier",
     "RandomDistortion",
     "evaluate",
+    "fetch_fashion_mnist",
+    "fetch_kmnist",
     "fetch_mnist",
     "load_model",
     "misclassified",
@@ -40,6 +42,8 @@ _MODULES = {
     "MNISTMLPClassifier": "classifier",
     "RandomDistortion": "augmentation",
     "evaluate": "inspection",
+    "fetch_fashion_mnist": "datasets",
+    "fetch_kmnist": "datasets",
     "fetch_mnist": "datasets",
     "load_model": "persistence",
     "misclassified": "inspection",

@@ -134,8 +134,8 @@ def _download(source: Source, path: Path, n_retries: int, delay: float) -> None:
     reasons = "".join(f"\n  {mirror}: {why}" for mirror, why in failures.items())
     raise OSError(
         f"{path.name} could not be downloaded from any mirror:{reasons}\n"
-        "Set SKMNIST_MIRROR to the address of a folder that serves it, or put the four "
-        f"files into {path.parent}."
+        "Set SKMNIST_MIRROR to the address of a folder that serves "
+        f"{_subfolder(source)}{path.name}, or put the four files into {path.parent}."
     )
 
 
@@ -148,8 +148,14 @@ def _mirrors(source: Source, environment: Mapping[str, str]) -> tuple[str, ...]:
             f"SKMNIST_MIRROR={own!r} is not an address that begins with http:// or "
             "https://; give that of a folder that serves the files, or unset it."
         )
-    own = own.rstrip("/") + "/"
+    own = f"{own.rstrip('/')}/{_subfolder(source)}"
     return (own, *(mirror for mirror in source.mirrors if mirror != own))
+
+
+def _subfolder(source: Source) -> str:
+    """Return where one's own mirror has the files, below its address."""
+    # MNIST came first: its files are in the folder itself.
+    return "" if source.name == "mnist" else f"{source.name}/"
 
 
 def _require_writable(path: Path) -> None:

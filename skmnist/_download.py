@@ -67,18 +67,22 @@ def read_url(url: str, size: int) -> bytearray:
         UnknownHandler(),
     ):
         opener.add_handler(handler)
-    content = bytearray()
+    # A fifth for chunks: a server may send small ones, each with its length.
+    size_limit = size + size // 5 + HEADERS_LIMIT
+    # At once: to grow it would copy it, and take twice the memory.
+    content, n_bytes = bytearray(size_limit), 0
     try:
         with opener.open(url, timeout=CONNECTION_TIMEOUT) as response:
-            # A fifth for chunks: a server may send small ones, each with its length.
-            limits.size = size + size // 5 + HEADERS_LIMIT
+            limits.size = size_limit
             # Not read: it allocates as much as the server announces.
             while chunk := response.read1(2**16):
-                content += chunk
+                content[n_bytes : n_bytes + len(chunk)] = chunk
+                n_bytes += len(chunk)
     except OSError as error:
         if limits.is_out_of_time():
             raise TimeoutError(f"not done after {TIME_LIMIT} seconds") from error
         raise
+    del content[n_bytes:]
     return content
 
 

@@ -12,9 +12,9 @@ from sklearn.utils import Bunch
 
 from skmnist._cache import find_folder, load_file
 from skmnist._idx import decompress, parse_idx
-from skmnist._sources import MNIST
+from skmnist._sources import FASHION_MNIST, KMNIST, MNIST
 
-__all__ = ["fetch_mnist"]
+__all__ = ["fetch_fashion_mnist", "fetch_kmnist", "fetch_mnist"]
 
 SUBSETS = {"train": ("train",), "test": ("t10k",), "all": ("train", "t10k")}
 
@@ -138,6 +138,221 @@ def fetch_mnist(
     """
     return _fetch(
         MNIST,
+        subset=subset,
+        data_home=data_home,
+        download_if_missing=download_if_missing,
+        return_X_y=return_X_y,
+        as_frame=as_frame,
+        n_retries=n_retries,
+        delay=delay,
+    )
+
+
+@overload
+def fetch_fashion_mnist(
+    *,
+    subset: Literal["train", "test", "all"] = "train",
+    data_home: str | os.PathLike[str] | None = None,
+    download_if_missing: bool = True,
+    return_X_y: Literal[False] = False,
+    as_frame: bool = False,
+    n_retries: int = 3,
+    delay: float = 1.0,
+) -> Bunch: ...
+
+
+@overload
+def fetch_fashion_mnist(
+    *,
+    subset: Literal["train", "test", "all"] = "train",
+    data_home: str | os.PathLike[str] | None = None,
+    download_if_missing: bool = True,
+    return_X_y: Literal[True],
+    as_frame: bool = False,
+    n_retries: int = 3,
+    delay: float = 1.0,
+) -> tuple[Any, Any]: ...
+
+
+def fetch_fashion_mnist(
+    *,
+    subset: Literal["train", "test", "all"] = "train",
+    data_home: str | os.PathLike[str] | None = None,
+    download_if_missing: bool = True,
+    return_X_y: bool = False,
+    as_frame: bool = False,
+    n_retries: int = 3,
+    delay: float = 1.0,
+) -> Bunch | tuple[Any, Any]:
+    """Load Fashion-MNIST, articles of clothing, downloading it if it is missing.
+
+    Parameters
+    ----------
+    subset : {"train", "test", "all"}, default="train"
+        The 60,000 training images, the 10,000 test images, or all 70,000, training
+        images first.
+    data_home : str or path-like, default=None
+        The folder that holds data sets; the files go into its subfolder
+        `fashion-mnist`. By default scikit-learn's own, see
+        :func:`sklearn.datasets.get_data_home`.
+    download_if_missing : bool, default=True
+        If False, raise an OSError if a file is missing or corrupt, instead of
+        downloading it.
+    return_X_y : bool, default=False
+        If True, return `(data, target)` instead of a Bunch.
+    as_frame : bool, default=False
+        If True, `data` is a DataFrame and `target` a Series.
+    n_retries : int, default=3
+        How many more times to try all mirrors after none had a file.
+    delay : float, default=1.0
+        The seconds to wait before the mirrors are tried again; each wait is twice as
+        long as the one before.
+
+    Returns
+    -------
+    fashion_mnist : :class:`~sklearn.utils.Bunch`
+        Dictionary-like object with the attributes that :func:`fetch_mnist` describes.
+        `target_names`, by label: "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
+        "Sandal", "Shirt", "Sneaker", "Bag" and "Ankle boot".
+
+    (data, target) : tuple
+        Only with `return_X_y=True`.
+
+    Raises
+    ------
+    ValueError
+        If a parameter, or the environment variable `SKMNIST_MIRROR`, is not valid.
+    OSError
+        If a file is missing or corrupt and `download_if_missing=False`, if no mirror
+        has it, or if the folder cannot be created, read or written.
+
+    Notes
+    -----
+    Files are checked, and downloaded from mirrors, as by :func:`fetch_mnist`. A mirror
+    in `SKMNIST_MIRROR` serves them from its subfolder `fashion-mnist`.
+
+    References
+    ----------
+    H. Xiao, K. Rasul, R. Vollgraf (2017). "Fashion-MNIST: a novel image dataset for
+    benchmarking machine learning algorithms." arXiv:1708.07747.
+
+    Examples
+    --------
+    >>> from skmnist import fetch_fashion_mnist
+    >>> fashion = fetch_fashion_mnist()  # doctest: +SKIP
+    >>> fashion.data.shape  # doctest: +SKIP
+    (60000, 784)
+    >>> print(fashion.target_names[fashion.target[0]])  # doctest: +SKIP
+    Ankle boot
+    """
+    return _fetch(
+        FASHION_MNIST,
+        subset=subset,
+        data_home=data_home,
+        download_if_missing=download_if_missing,
+        return_X_y=return_X_y,
+        as_frame=as_frame,
+        n_retries=n_retries,
+        delay=delay,
+    )
+
+
+@overload
+def fetch_kmnist(
+    *,
+    subset: Literal["train", "test", "all"] = "train",
+    data_home: str | os.PathLike[str] | None = None,
+    download_if_missing: bool = True,
+    return_X_y: Literal[False] = False,
+    as_frame: bool = False,
+    n_retries: int = 3,
+    delay: float = 1.0,
+) -> Bunch: ...
+
+
+@overload
+def fetch_kmnist(
+    *,
+    subset: Literal["train", "test", "all"] = "train",
+    data_home: str | os.PathLike[str] | None = None,
+    download_if_missing: bool = True,
+    return_X_y: Literal[True],
+    as_frame: bool = False,
+    n_retries: int = 3,
+    delay: float = 1.0,
+) -> tuple[Any, Any]: ...
+
+
+def fetch_kmnist(
+    *,
+    subset: Literal["train", "test", "all"] = "train",
+    data_home: str | os.PathLike[str] | None = None,
+    download_if_missing: bool = True,
+    return_X_y: bool = False,
+    as_frame: bool = False,
+    n_retries: int = 3,
+    delay: float = 1.0,
+) -> Bunch | tuple[Any, Any]:
+    """Load KMNIST, cursive Japanese characters, downloading it if it is missing.
+
+    Parameters
+    ----------
+    subset : {"train", "test", "all"}, default="train"
+        The 60,000 training images, the 10,000 test images, or all 70,000, training
+        images first.
+    data_home : str or path-like, default=None
+        The folder that holds data sets; the files go into its subfolder `kmnist`. By
+        default scikit-learn's own, see :func:`sklearn.datasets.get_data_home`.
+    download_if_missing : bool, default=True
+        If False, raise an OSError if a file is missing or corrupt, instead of
+        downloading it.
+    return_X_y : bool, default=False
+        If True, return `(data, target)` instead of a Bunch.
+    as_frame : bool, default=False
+        If True, `data` is a DataFrame and `target` a Series.
+    n_retries : int, default=3
+        How many more times to try all mirrors after none had a file.
+    delay : float, default=1.0
+        The seconds to wait before the mirrors are tried again; each wait is twice as
+        long as the one before.
+
+    Returns
+    -------
+    kmnist : :class:`~sklearn.utils.Bunch`
+        Dictionary-like object with the attributes that :func:`fetch_mnist` describes.
+        `target_names`, by label: "o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re"
+        and "wo".
+
+    (data, target) : tuple
+        Only with `return_X_y=True`.
+
+    Raises
+    ------
+    ValueError
+        If a parameter, or the environment variable `SKMNIST_MIRROR`, is not valid.
+    OSError
+        If a file is missing or corrupt and `download_if_missing=False`, if no mirror
+        has it, or if the folder cannot be created, read or written.
+
+    Notes
+    -----
+    Files are checked, and downloaded from mirrors, as by :func:`fetch_mnist`. A mirror
+    in `SKMNIST_MIRROR` serves them from its subfolder `kmnist`.
+
+    References
+    ----------
+    T. Clanuwat, M. Bober-Irizar, A. Kitamoto, A. Lamb, K. Yamamoto, D. Ha (2018). "Deep
+    learning for classical Japanese literature." arXiv:1812.01718.
+
+    Examples
+    --------
+    >>> from skmnist import fetch_kmnist
+    >>> X, y = fetch_kmnist(return_X_y=True)  # doctest: +SKIP
+    >>> X.shape, y.shape  # doctest: +SKIP
+    ((60000, 784), (60000,))
+    """
+    return _fetch(
+        KMNIST,
         subset=subset,
         data_home=data_home,
         download_if_missing=download_if_missing,

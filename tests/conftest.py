@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from mirrors import DEAD
+from mirrors import DEAD, Mirror
 
 # `make mutants` runs it, and it needs what only that installs.
 collect_ignore = ["mutants.py"]
@@ -83,17 +83,20 @@ def mnist(data_home):
 
 @pytest.fixture
 def replace_source(monkeypatch):
-    """Replace facts about MNIST's files, such as `mirrors`."""
+    """Replace facts about the files of every data set, such as `mirrors`."""
     from skmnist import datasets
 
-    return lambda **facts: monkeypatch.setattr(
-        datasets, "MNIST", datasets.MNIST._replace(**facts)
-    )
+    def replace_source(**facts):
+        for name in ("MNIST", "FASHION_MNIST", "KMNIST"):
+            source = getattr(datasets, name)._replace(**facts)
+            monkeypatch.setattr(datasets, name, source)
+
+    return replace_source
 
 
 @pytest.fixture
 def files(replace_source, monkeypatch):
-    """Small files in MNIST's place, which no mirror has; no setting is in the way."""
+    """Small files for each set, which no mirror has; no setting is in the way."""
     from small_mnist import describe, make_files
 
     files = make_files()
@@ -102,6 +105,24 @@ def files(replace_source, monkeypatch):
         if name == "SKMNIST_MIRROR" or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)
     return files
+
+
+@pytest.fixture
+def serve(files, replace_source):
+    """Start a mirror for each answer, or take its address, and ask them in turn."""
+    mirrors = []
+
+    def serve(*answers):
+        started = [Mirror(files, answer) for answer in answers if answer != DEAD]
+        mirrors.extend(started)
+        urls = iter([mirror.url for mirror in started])
+        addresses = [DEAD if answer == DEAD else next(urls) for answer in answers]
+        replace_source(mirrors=tuple(addresses))
+        return started
+
+    yield serve
+    for mirror in mirrors:
+        mirror.close()
 
 
 @pytest.fixture

@@ -1,12 +1,15 @@
-"""A data set with few images in MNIST's place."""
+"""A data set with few images in the place of MNIST and its like."""
 
 import gzip
 import hashlib
+import json
 import struct
+import subprocess
+import sys
 
 import numpy as np
 
-from skmnist import fetch_mnist
+from skmnist import datasets, fetch_mnist
 
 FIRST = "train-images-idx3-ubyte.gz"
 
@@ -44,3 +47,23 @@ def fill(home, files):
     (home / "mnist").mkdir(parents=True)
     for name in files:
         (home / "mnist" / name).write_bytes(files[name])
+
+
+def start_process(script, home, mirror):
+    """Start a process that knows the small files, one mirror and the home."""
+    setting = (
+        "import json, os, sys\n"
+        "from pathlib import Path\n"
+        "from skmnist import datasets\n"
+        "home, files, mirrors = sys.argv[1], json.loads(sys.argv[2]), sys.argv[3:]\n"
+        "for name in ('MNIST', 'FASHION_MNIST', 'KMNIST'):\n"
+        "    source = getattr(datasets, name)._replace(files=files, mirrors=mirrors)\n"
+        "    setattr(datasets, name, source)\n"
+    )
+    arguments = [str(home), json.dumps(datasets.MNIST.files), mirror.url]
+    return subprocess.Popen(
+        [sys.executable, "-c", setting + script, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )

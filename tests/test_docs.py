@@ -25,8 +25,8 @@ SCRIPTS = sorted(set(DOCS.glob("examples/*.py")) - set(DOCS.glob("examples/plot_
 # every method; a returned value without a name; See Also with a capital, where
 # scikit-learn begins with a small letter.
 UNWANTED_CHECKS = {"ES01", "SA01", "EX01", "RT02", "SA03"}
-# Its example is shown only: it downloads.
-NOT_RUNNABLE = {"fetch_mnist"}
+# Their examples are shown only: they download.
+NOT_RUNNABLE = {"fetch_fashion_mnist", "fetch_kmnist", "fetch_mnist"}
 
 # Text and pictures that leave their box or the screen, where nothing scrolls.
 FIND_WHAT_IS_CUT_OFF = """() => {

@@ -1,9 +1,6 @@
 import errno
 import gzip
-import json
 import socket
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
@@ -12,7 +9,6 @@ import pytest
 
 from mirrors import (
     DEAD,
-    Mirror,
     another_file,
     dribble_chunk_extension,
     dribble_continue,
@@ -37,27 +33,9 @@ from mirrors import (
     send_too_much,
 )
 from skmnist import _cache, _download, datasets
-from small_mnist import FIRST, fetch, fill
+from small_mnist import FIRST, fetch, fill, start_process
 
 NAMES = sorted(datasets.MNIST.files)
-
-
-@pytest.fixture
-def serve(files, replace_source):
-    """Start a mirror for each answer, or take its address, and ask them in turn."""
-    mirrors = []
-
-    def serve(*answers):
-        started = [Mirror(files, answer) for answer in answers if answer != DEAD]
-        mirrors.extend(started)
-        urls = iter([mirror.url for mirror in started])
-        addresses = [DEAD if answer == DEAD else next(urls) for answer in answers]
-        replace_source(mirrors=tuple(addresses))
-        return started
-
-    yield serve
-    for mirror in mirrors:
-        mirror.close()
 
 
 @pytest.fixture
@@ -533,24 +511,6 @@ def test_a_full_disk_is_not_taken_for_a_dead_mirror(tmp_path, serve, monkeypatch
 
     assert mirror.asked == [FIRST]
     assert contents(tmp_path) == {}
-
-
-def start_process(script, home, mirror):
-    """Start a process that knows the small files, one mirror and the home."""
-    setting = (
-        "import json, os, sys\n"
-        "from pathlib import Path\n"
-        "from skmnist import datasets\n"
-        "home, files, mirrors = sys.argv[1], json.loads(sys.argv[2]), sys.argv[3:]\n"
-        "datasets.MNIST = datasets.MNIST._replace(files=files, mirrors=mirrors)\n"
-    )
-    arguments = [str(home), json.dumps(datasets.MNIST.files), mirror.url]
-    return subprocess.Popen(
-        [sys.executable, "-c", setting + script, *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
 
 
 def test_two_processes_may_fetch_at_once(files, tmp_path, serve):
