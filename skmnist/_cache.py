@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import re
 import tempfile
@@ -13,6 +14,8 @@ from pathlib import Path
 
 from skmnist._download import read_url
 from skmnist._sources import Source
+
+logger = logging.getLogger(__name__)
 
 
 def find_folder(source: Source, data_home: str | os.PathLike[str] | None) -> Path:
@@ -123,13 +126,18 @@ def _download(source: Source, path: Path, n_retries: int, delay: float) -> None:
     _require_writable(path)
     for attempt in range(n_retries + 1):
         if attempt > 0:
+            logger.warning(
+                "no mirror had %s; all are asked again in %g s", path.name, delay
+            )
             time.sleep(delay)
             delay *= 2
         failures = {}
         for mirror in mirrors:
+            logger.info("downloading %s%s", mirror, path.name)
             failure = _download_from(mirror, path, *source.files[path.name])
             if failure is None:
                 return
+            logger.info("%s failed: %s", mirror, failure)
             failures[mirror] = failure
     reasons = "".join(f"\n  {mirror}: {why}" for mirror, why in failures.items())
     raise OSError(

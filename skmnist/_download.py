@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import socket
+import sys
 import threading
 import time
 from concurrent.futures import Future
@@ -20,6 +21,8 @@ from urllib.request import (
     UnknownHandler,
 )
 
+from tqdm import tqdm
+
 # Seconds without a byte.
 CONNECTION_TIMEOUT = 10
 # Seconds per file, from the look-up of the server's name to the last byte.
@@ -32,6 +35,8 @@ ADDRESS_LIMIT = 8_000
 
 def read_url(url: str, size: int) -> bytearray:
     """Return the content of an http or https address, through a proxy if one is set.
+
+    A terminal shows a progress bar.
 
     Parameters
     ----------
@@ -72,18 +77,35 @@ def read_url(url: str, size: int) -> bytearray:
     # At once: to grow it would copy it, and take twice the memory.
     content, n_bytes = bytearray(size_limit), 0
     try:
-        with opener.open(url, timeout=CONNECTION_TIMEOUT) as response:
+        with (
+            _progress_bar(url, size) as bar,
+            opener.open(url, timeout=CONNECTION_TIMEOUT) as response,
+        ):
             limits.size = size_limit
             # Not read: it allocates as much as the server announces.
             while chunk := response.read1(2**16):
                 content[n_bytes : n_bytes + len(chunk)] = chunk
                 n_bytes += len(chunk)
+                bar.update(len(chunk))
     except OSError as error:
         if limits.is_out_of_time():
             raise TimeoutError(f"not done after {TIME_LIMIT} seconds") from error
         raise
     del content[n_bytes:]
     return content
+
+
+def _progress_bar(url: str, size: int) -> tqdm:
+    """Return a bar that is shown on a terminal only."""
+    return tqdm(
+        desc=url.rpartition("/")[2],
+        total=size,
+        unit="B",
+        unit_scale=True,
+        # None asks the output, which a program without a console does not have.
+        disable=None if sys.stderr else True,
+        leave=False,
+    )
 
 
 class _RedirectHandler(HTTPRedirectHandler):

@@ -121,6 +121,9 @@ def fetch_mnist(
     of a folder that serves the files. A proxy is taken from `http_proxy`, `https_proxy`
     and `no_proxy`, as :mod:`urllib.request` does.
 
+    A terminal shows a progress bar. The logger `skmnist` of :mod:`logging` tells each
+    mirror that is asked (level INFO), and each retry (level WARNING).
+
     References
     ----------
     Y. LeCun, L. Bottou, Y. Bengio, P. Haffner (1998). "Gradient-based learning applied

@@ -1,6 +1,8 @@
 import errno
 import gzip
+import io
 import socket
+import sys
 import threading
 import time
 from pathlib import Path
@@ -329,6 +331,48 @@ def test_the_mirrors_are_asked_again_with_longer_and_longer_waits(
 
     assert waits == [0.5, 1.0, 2.0]
     assert [mirror.asked for mirror in mirrors] == [[FIRST] * 4] * 2
+
+
+def test_mirrors_and_retries_are_logged(tmp_path, serve, caplog):
+    serve(DEAD, send_not_found)
+    caplog.set_level("INFO", "skmnist")
+
+    with pytest.raises(OSError, match="404"):
+        fetch(tmp_path, n_retries=1, delay=0)
+
+    lines = [record.getMessage() for record in caplog.records]
+    assert lines[0] == f"downloading {DEAD}{FIRST}"
+    assert lines[1].startswith(f"{DEAD} failed: ")
+    assert "failed: HTTP Error 404" in lines[3]
+    [warning] = [each for each in caplog.records if each.levelname == "WARNING"]
+    assert warning.getMessage() == f"no mirror had {FIRST}; all are asked again in 0 s"
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_a_terminal_shows_a_progress_bar_for_each_file(
+    files, tmp_path, serve, monkeypatch
+):
+    serve(send)
+    monkeypatch.setattr("sys.stderr", Terminal())
+
+    assert_is_original(fetch(tmp_path), files)
+
+    shown = sys.stderr.getvalue()
+    assert all(f"{name}:   0%|" in shown for name in NAMES if "train" in name)
+
+
+@pytest.mark.parametrize("output", [None, io.StringIO()])
+def test_no_bar_is_shown_elsewhere(files, tmp_path, serve, monkeypatch, output):
+    serve(send)
+    monkeypatch.setattr("sys.stderr", output)
+
+    assert_is_original(fetch(tmp_path), files)
+
+    assert output is None or "%|" not in output.getvalue()
 
 
 def test_a_mirror_that_recovers_is_used(files, tmp_path, serve):
