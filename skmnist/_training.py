@@ -16,7 +16,7 @@ def run(data: str, data_home: str | None, output: Path, **parameters: Any) -> No
 
     Parameters
     ----------
-    data : {"auto", "mnist", "digits"}
+    data : {"auto", "mnist", "fashion-mnist", "kmnist", "digits"}
         The data set.
     data_home : str or None
         Where the data are kept.
@@ -30,7 +30,7 @@ def run(data: str, data_home: str | None, output: Path, **parameters: Any) -> No
     ValueError
         If a parameter is not valid.
     OSError
-        If MNIST is asked for and unavailable, or a result cannot be written.
+        If the data are unavailable, or a result cannot be written.
     """
     check_parameters(parameters)
     output.mkdir(parents=True, exist_ok=True)
@@ -74,7 +74,7 @@ def load_images(data: str, data_home: str | None) -> Images:
 
     Parameters
     ----------
-    data : {"auto", "mnist", "digits"}
+    data : {"auto", "mnist", "fashion-mnist", "kmnist", "digits"}
         The data set.
     data_home : str or None
         The folder that holds data sets; by default scikit-learn's.
@@ -87,16 +87,16 @@ def load_images(data: str, data_home: str | None) -> Images:
     Raises
     ------
     OSError
-        If MNIST is asked for and unavailable.
+        If the data are unavailable.
     """
     if data == "digits":
         return _load_digits()
+    if data != "auto":
+        return _fetch(data, data_home)
     try:
-        # auto has other data to use, so it asks each mirror only once.
-        return _load_mnist(data_home, n_retries=0 if data == "auto" else 3)
+        # There are other data to use, so each mirror is asked only once.
+        return _fetch("mnist", data_home, n_retries=0)
     except OSError as error:
-        if data == "mnist":
-            raise
         print(f"MNIST is unavailable: {error}", file=sys.stderr)
         print(
             "Using scikit-learn's bundled 8x8 digits instead.\n",
@@ -155,7 +155,12 @@ def report(model: Any, images: Images) -> str:
         f"test {name.replace('_', ' ')}: {figures[name]:.4f}" for name in figures.index
     ]
     by_class = classification_report(
-        images.y_test, model.predict(images.X_test), digits=3, zero_division=0.0
+        images.y_test,
+        model.predict(images.X_test),
+        labels=range(len(images.class_names)),
+        target_names=images.class_names,
+        digits=3,
+        zero_division=0.0,
     )
     return "\n".join(["", *lines, "", by_class])
 
@@ -199,13 +204,25 @@ def write_results(model: Any, images: Images, output: Path) -> list[Path]:
     def save(display):
         return lambda path: display.figure_.savefig(path, dpi=150, format="png")
 
+    has_long_names = any(len(name) > 3 for name in images.class_names)
     confusion = ConfusionMatrixDisplay.from_estimator(
-        model, X_test, y_test, colorbar=False, cmap="Blues"
+        model,
+        X_test,
+        y_test,
+        labels=range(len(images.class_names)),
+        display_labels=images.class_names,
+        xticks_rotation="vertical" if has_long_names else "horizontal",
+        colorbar=False,
+        cmap="Blues",
     )
     confusion.ax_.set_title("Test images: true and predicted labels")
     confusion.figure_.tight_layout()
     mistakes = ImageGridDisplay.from_misclassified(
-        model, X_test, y_test, image_shape=images.image_shape
+        model,
+        X_test,
+        y_test,
+        class_names=images.class_names,
+        image_shape=images.image_shape,
     )
     writers: dict[str, Callable[[Path], Any]] = {
         "model.joblib": lambda path: joblib.dump(model, path),
@@ -222,20 +239,25 @@ def write_results(model: Any, images: Images, output: Path) -> list[Path]:
     return [output / name for name in writers]
 
 
-def _load_mnist(data_home, n_retries):
-    from skmnist import fetch_mnist
+def _fetch(data, data_home, **options):
+    from skmnist import fetch_fashion_mnist, fetch_kmnist, fetch_mnist
 
-    train = fetch_mnist(subset="train", data_home=data_home, n_retries=n_retries)
-    test = fetch_mnist(subset="test", data_home=data_home, n_retries=n_retries)
+    name, fetch = {
+        "mnist": ("MNIST", fetch_mnist),
+        "fashion-mnist": ("Fashion-MNIST", fetch_fashion_mnist),
+        "kmnist": ("KMNIST", fetch_kmnist),
+    }[data]
+    train = fetch(subset="train", data_home=data_home, **options)
+    test = fetch(subset="test", data_home=data_home, **options)
     return Images(
-        name="MNIST",
+        name=name,
         X_train=train.data,
         y_train=train.target,
         X_test=test.data,
         y_test=test.target,
         image_shape=train.images.shape[1:],
         max_intensity=255.0,
-        class_names=[str(name) for name in train.target_names],
+        class_names=train.target_names.tolist(),
     )
 
 

@@ -61,10 +61,10 @@ def make_parser() -> argparse.ArgumentParser:
     data = parser.add_argument_group("data")
     data.add_argument(
         "--data",
-        choices=("auto", "mnist", "digits"),
+        choices=("auto", "mnist", "fashion-mnist", "kmnist", "digits"),
         default="auto",
-        help="MNIST, or scikit-learn's bundled 8x8 digits; auto takes the digits only "
-        "if MNIST is unavailable (default: auto)",
+        help="MNIST, Fashion-MNIST, KMNIST, or scikit-learn's bundled 8x8 digits; auto "
+        "takes MNIST, or the digits if it is unavailable (default: auto)",
     )
     data.add_argument(
         "--data-home",

@@ -10,6 +10,7 @@ import matplotlib.image
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.text import Text
 from sklearn.metrics import (
     ConfusionMatrixDisplay,
     accuracy_score,
@@ -17,7 +18,7 @@ from sklearn.metrics import (
 )
 from sklearn.pipeline import make_pipeline
 
-from mirrors import DEAD
+from mirrors import DEAD, send
 from skmnist import ImageGridDisplay, ImageScaler, __version__, load_model
 from skmnist._training import load_images, write_results
 from skmnist.cli import main, make_parser
@@ -285,6 +286,40 @@ def test_mnist_does_not_fall_back(tmp_path, capsys, replace_source, monkeypatch)
 
     assert "train-images-idx3-ubyte.gz" in capsys.readouterr().err
     assert not (tmp_path / "results" / "model.joblib").exists()
+
+
+@pytest.mark.parametrize(
+    ("data", "names"),
+    [("fashion-mnist", {"Coat", "Bag", "Sandal"}), ("kmnist", {"ki", "tsu", "wo"})],
+)
+@pytest.mark.usefixtures("files")
+def test_the_report_and_the_pictures_have_the_names_of_the_classes(
+    tmp_path, serve, capsys, monkeypatch, data, names
+):
+    serve(send)
+    drawn = []
+    for display in (ConfusionMatrixDisplay, ImageGridDisplay):
+        monkeypatch.setattr(display, "plot", note_texts(display.plot, drawn))
+    arguments = ["--data", data, "--data-home", str(tmp_path / "home"), *QUICK]
+
+    assert main([*arguments, "--output", str(tmp_path / "results")]) == 0
+
+    assert names <= set(capsys.readouterr().out.partition("test loss")[2].split())
+    confusion, mistakes = drawn
+    assert names <= confusion
+    assert names & mistakes
+
+
+def note_texts(plot, drawn):
+    """Make a plot that also notes all words of its figure."""
+
+    def plot_and_note(display, *args, **kwargs):
+        plotted = plot(display, *args, **kwargs)
+        texts = [text.get_text() for text in plotted.figure_.findobj(Text)]
+        drawn.append(set(" ".join(texts).split()))
+        return plotted
+
+    return plot_and_note
 
 
 def test_a_result_is_written_whole_or_not_at_all(tmp_path, monkeypatch, capsys):
