@@ -1,17 +1,23 @@
 """The pages: their code runs, their links hold, and a browser shows them well."""
 
 import doctest
+import gzip
+import re
 import runpy
 import shutil
+import textwrap
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import numpy as np
 import pytest
+from numpy.testing import assert_array_equal
+from PIL import Image
 from sklearn.datasets import load_digits
 
 import skmnist
+from small_mnist import make_idx
 
 DOCS = Path(__file__).parents[1] / "docs"
 if not DOCS.exists():
@@ -88,6 +94,25 @@ def test_the_code_of_a_page_runs(page, tmp_path, monkeypatch):
         str(page), module_relative=False, optionflags=doctest.ELLIPSIS, encoding="utf-8"
     )
     assert failures == 0
+
+
+@pytest.mark.parametrize("first_line", ["import gzip", "from pathlib import Path"])
+def test_the_lines_that_read_ones_own_data_do_so(first_line, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    images, labels = np.arange(2 * 784).reshape(2, 28, 28) % 256, np.array([3, 5])
+    for name, values in [("images-idx3", images), ("labels-idx1", labels)]:
+        Path(f"{name}-ubyte.gz").write_bytes(gzip.compress(make_idx(values)))
+    for image, label in zip(images.astype(np.uint8), labels, strict=True):
+        Path("images", str(label)).mkdir(parents=True)
+        Image.fromarray(image).save(Path("images", str(label), "image.png"))
+    page = (DOCS / "user_guide" / "inputs.rst").read_text(encoding="utf-8")
+    lines = re.search(rf"^   {first_line}\n(?:   .*\n|\n)+", page, re.MULTILINE)[0]
+    found = {"np": np}
+
+    exec(textwrap.dedent(lines), found)
+
+    assert_array_equal(found["X"], images)
+    assert found["y"].astype(int).tolist() == labels.tolist()
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)

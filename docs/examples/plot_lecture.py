@@ -44,6 +44,21 @@ ImageGridDisplay.from_images(X_train, y_train, n_images=15)
 plt.show()
 
 # %%
+# Its ``class_names`` name the labels. Those of Fashion-MNIST need names: its images are
+# shown if they are in the data home, and otherwise the digits again.
+
+from skmnist import fetch_fashion_mnist
+
+try:
+    fashion = fetch_fashion_mnist(download_if_missing=False)
+    images, labels, class_names = fashion.images, fashion.target, fashion.target_names
+except OSError:
+    images, labels = X_train, y_train
+    class_names = [f"digit {digit}" for digit in range(10)]
+ImageGridDisplay.from_images(images, labels, n_images=15, class_names=class_names)
+plt.show()
+
+# %%
 # Scaling
 # -------
 # The lecture divides by 255 and gives each image the shape (28, 28, 1). Here the
