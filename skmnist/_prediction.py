@@ -13,8 +13,10 @@ import joblib
 import numpy as np
 from PIL import Image, ImageOps
 from PIL.Image import DecompressionBombError
-from sklearn.pipeline import Pipeline
+from sklearn.base import BaseEstimator
 
+from skmnist._framing import to_grey
+from skmnist._images import separate_images
 from skmnist.persistence import load_model
 from skmnist.preprocessing import ImageCenterer, ImageScaler
 
@@ -125,7 +127,7 @@ def frame_for(model: Any, image: Image.Image) -> Any:
     -------
     X : list of one image, or ndarray of shape (1, n_features)
         The image itself where the model has an :class:`ImageCenterer`; otherwise its
-        frame, with the intensities that the model's :class:`ImageScaler` takes.
+        frame; with the intensities that the model's :class:`ImageScaler` takes.
 
     Raises
     ------
@@ -139,11 +141,12 @@ def frame_for(model: Any, image: Image.Image) -> Any:
     if not framed.any():
         raise ValueError("the image is blank.")
     steps = find_steps(model)
-    if centerer in steps:
-        return [image]
     scalers = [step for step in steps if isinstance(step, ImageScaler)]
     max_intensity = scalers[0].max_intensity if scalers else 1.0
-    return framed * np.float32(max_intensity / framed.max())
+    factor = np.float32(max_intensity / framed.max())
+    if centerer not in steps:
+        return framed * factor
+    return [to_grey(*separate_images([image])) * factor] if scalers else [image]
 
 
 def find_centerer(model: Any) -> ImageCenterer:
@@ -178,9 +181,9 @@ def find_centerer(model: Any) -> ImageCenterer:
 
 
 def find_steps(model: Any) -> list[Any]:
-    """Return the steps of a pipeline, also of one that a search has found."""
-    model = getattr(model, "best_estimator_", model)
-    return [step for _, step in model.steps] if isinstance(model, Pipeline) else []
+    """Return the estimators in a model, however nested, or in one found by a search."""
+    parameters = getattr(model, "best_estimator_", model).get_params()
+    return [step for step in parameters.values() if isinstance(step, BaseEstimator)]
 
 
 def format_predictions(predictions: Sequence[Prediction], as_json: bool) -> str:

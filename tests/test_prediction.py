@@ -4,6 +4,7 @@ import joblib
 import numpy as np
 import pytest
 from PIL import Image
+from sklearn.ensemble import VotingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -156,6 +157,27 @@ def test_frames_have_the_intensities_that_the_model_takes(steps, largest):
 
     assert X.shape == (1, 784)
     assert X.max() == pytest.approx(largest)
+
+
+def test_a_scaler_deep_in_a_model_is_found():
+    pipeline = make_pipeline(ImageScaler(16), LogisticRegression())
+    model = VotingClassifier([("pipeline", pipeline)], voting="soft")
+    model.fit(ImageCenterer().transform(IMAGES) * (16 / 255), LABELS)
+
+    X = frame_for(model, Image.fromarray(FLAT))
+
+    assert X.max() == pytest.approx(16)
+
+
+@pytest.mark.parametrize(
+    "kind", [lambda grey: grey > 99, lambda grey: grey.astype(np.uint16) * 257]
+)
+def test_images_of_other_ranges_suit_a_model_that_frames(kind):
+    model = fit(ImageCenterer(), ImageScaler())
+
+    X = frame_for(model, Image.fromarray(kind(FLAT)))
+
+    assert model[0].transform(X).max() == pytest.approx(255)
 
 
 def test_the_frame_has_the_size_of_the_models_images():
