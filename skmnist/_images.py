@@ -103,6 +103,8 @@ def separate_images(X: Any) -> list[np.ndarray] | None:
             return None
     elif getattr(X, "ndim", 2) <= 2:
         return None
+    elif len(X) == 0:
+        raise ValueError(f"X has shape {tuple(X.shape)}, without any image.")
     else:
         images = list(np.asarray(X))
         if X.ndim == 3 and X.shape[2] in (3, 4):

@@ -57,7 +57,7 @@ def read_model(path: Path, trust: bool) -> Any:
     if path.suffix not in PICKLES:
         model = load_model(path)
     elif trust:
-        model = joblib.load(path)
+        model = _load_pickle(path)
     else:
         raise ValueError(
             f"{path} is a pickle, and loading it runs the code that it contains; give "
@@ -194,3 +194,12 @@ def format_predictions(predictions: Sequence[Prediction], as_json: bool) -> str:
         f"{path}: {label} ({probability:.3f})"
         for path, label, probability in predictions
     )
+
+
+def _load_pickle(path):
+    try:
+        return joblib.load(path)
+    except (ImportError, OSError):
+        raise
+    except Exception as error:  # a damaged pickle raises errors of any kind
+        raise ValueError(f"{path} cannot be loaded: {error!r}") from error

@@ -127,6 +127,15 @@ def test_what_is_no_model_ends_in_one_line(folder, capsys, name):
     assert name in lines[0]
 
 
+@pytest.mark.parametrize("content", [b"", b"garbage", b"\x80\x04\x95"])
+def test_a_damaged_pickle_ends_in_one_line(folder, tmp_path, capsys, content):
+    (tmp_path / "model.joblib").write_bytes(content)
+
+    assert predict(folder, tmp_path / "model.joblib", "flat.png", "--trust") == 1
+
+    assert "model.joblib cannot be loaded: " in capsys.readouterr().err
+
+
 def test_a_model_without_probabilities_is_named(folder, tmp_path, capsys):
     save_model(ImageScaler(1).fit(np.eye(4)), tmp_path / "model.skmnist")
 
