@@ -3,6 +3,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import ndimage
 from sklearn.pipeline import make_pipeline
+from threadpoolctl import threadpool_limits
 
 from skmnist import ImageCenterer, ImageScaler, MNISTMLPClassifier
 from skmnist._framing import frame_image, to_grey
@@ -155,3 +156,14 @@ def test_what_is_transparent_is_white(white, n_colours):
 
     assert_allclose(to_grey(image), [[0, white]])
     assert_allclose(to_grey(np.zeros_like(image)), 1)
+
+
+def test_threads_change_no_frame():
+    rng = np.random.default_rng(0)
+    page = draw_line((220, 220), (60, 150), (100, 120), page=0.9, ink=0.2)
+    page = page * np.linspace(1, 0.6, 220) + rng.normal(0, 0.02, page.shape)
+
+    with threadpool_limits(1):
+        alone = frame_image(page.astype(np.float32), 28, 20)
+
+    assert_array_equal(frame_image(page.astype(np.float32), 28, 20), alone)
