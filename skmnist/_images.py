@@ -97,6 +97,8 @@ def separate_images(X: Any) -> list[np.ndarray] | None:
     ValueError
         If the shape or the type of an image is not valid.
     """
+    if hasattr(X, "getbands"):
+        raise ValueError("X is one Pillow image; give a list of one, [image].")
     if isinstance(X, (list, tuple)) or _holds_objects(X):
         images = [_to_array(image) for image in X]
         if not images or min(image.ndim for image in images) < 2:

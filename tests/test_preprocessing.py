@@ -285,6 +285,7 @@ def test_a_wrong_parameter_of_the_centerer_is_named(parameters, words):
     ("X", "words"),
     [
         (PAGE, r"shape \(60, 90\), but rows of 90 pixels .* a list of one, \[image\]"),
+        (Image.fromarray(PAGE), r"one Pillow image; give a list of one, \[image\]"),
         (np.empty((0, 28, 28)), "without any image"),
         (in_colours(PAGE), r"like one image in color; give a list of one"),
         ([PAGE * np.nan], "X contains NaN"),
