@@ -13,6 +13,9 @@ from skmnist._sklearn import warn
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
+# Modes of Pillow whose channels are not those of gray or RGB images.
+OTHER_MODES = ("P", "PA", "CMYK", "YCbCr", "LAB", "HSV")
+
 
 def flatten_images(X: Any) -> Any:
     """Return images as rows of pixels, without a copy if none is needed.
@@ -69,7 +72,7 @@ def find_image_shape(X: Any, n_pixels: int) -> tuple[int, int] | None:
     Returns
     -------
     image_shape : tuple of int or None
-        None where rows of pixels are no squares.
+        None where rows of pixels are not square images.
     """
     # Of a list its first image tells: to convert it all once more would take long.
     some = np.asarray(X[:1]) if isinstance(X, (list, tuple)) else X
@@ -130,8 +133,11 @@ def _holds_objects(X):
 
 
 def _to_array(image):
-    # Pillow's palettes, and colors other than red, green and blue.
-    if getattr(image, "mode", None) in ("P", "PA", "CMYK", "YCbCr", "LAB", "HSV"):
+    # Pillow's palettes, transparent colors, and colors other than red, green and blue.
+    mode = getattr(image, "mode", None)
+    if mode == "1":  # black and white: in the range of other images
+        image = image.convert("L")
+    elif mode in OTHER_MODES or (mode and "transparency" in image.info):
         image = image.convert("RGBA")
     return np.asarray(image)
 

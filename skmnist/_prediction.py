@@ -97,10 +97,10 @@ def predict_files(
     for path in paths:
         try:
             X = frame_for(model, read_image(path))
+            probabilities = model.predict_proba(X)[0]
         except (OSError, SyntaxError, ValueError, DecompressionBombError) as error:
             errors.append(f"{path}: {getattr(error, 'strerror', None) or error}")
             continue
-        probabilities = model.predict_proba(X)[0]
         best = probabilities.argmax()
         label = model.classes_[best : best + 1].tolist()[0]
         predictions.append(Prediction(str(path), label, float(probabilities[best])))
@@ -108,7 +108,7 @@ def predict_files(
 
 
 def read_image(path: Path) -> Image.Image:
-    """Read an image file, upright as a camera says that it is."""
+    """Read an image file, turned upright as its EXIF data say."""
     with Image.open(path) as image:
         return ImageOps.exif_transpose(image)
 
@@ -127,7 +127,7 @@ def frame_for(model: Any, image: Image.Image) -> Any:
     -------
     X : list of one image, or ndarray of shape (1, n_features)
         The image itself where the model has an :class:`ImageCenterer`; otherwise its
-        frame; with the intensities that the model's :class:`ImageScaler` takes.
+        frame. With the intensities that the model's :class:`ImageScaler` takes.
 
     Raises
     ------
@@ -146,7 +146,8 @@ def frame_for(model: Any, image: Image.Image) -> Any:
     factor = np.float32(max_intensity / framed.max())
     if centerer not in steps:
         return framed * factor
-    return [to_grey(*separate_images([image])) * factor] if scalers else [image]
+    images = separate_images([image]) or []
+    return [to_grey(each) * factor for each in images] if scalers else [image]
 
 
 def find_centerer(model: Any) -> ImageCenterer:
@@ -189,7 +190,7 @@ def find_steps(model: Any) -> list[Any]:
 def format_predictions(predictions: Sequence[Prediction], as_json: bool) -> str:
     """Return a line for each prediction, or a JSON list of objects."""
     if as_json:
-        return json.dumps([prediction._asdict() for prediction in predictions])
+        return json.dumps([each._asdict() for each in predictions], default=str)
     return "\n".join(
         f"{path}: {label} ({probability:.3f})"
         for path, label, probability in predictions

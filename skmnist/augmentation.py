@@ -14,7 +14,7 @@ from skmnist._data import draw_seed
 from skmnist._engine.batches import as_tensor, augment_rows, call_augmentation
 from skmnist._engine.distortion import distort
 from skmnist._images import find_image_shape, flatten_images
-from skmnist._parameters import check_distortion
+from skmnist._parameters import DISTORTION_RULES, check_distortion
 
 if TYPE_CHECKING:
     import torch
@@ -117,7 +117,7 @@ class RandomDistortion(BaseEstimator):
         image_shape = find_image_shape(X, rows.shape[1])
         if image_shape is None:
             raise ValueError(
-                f"X has images of {rows.shape[1]} pixels, which are no squares; give a "
+                f"X has images of {rows.shape[1]} pixels, which are not square; give a "
                 "stack of shape (n_samples, rows, columns)."
             )
         images = as_tensor(rows.reshape(-1, 1, *image_shape))
@@ -163,11 +163,12 @@ def make_augment(
     if image_shape is None:
         raise ValueError(
             f"augmentation={augmentation!r} needs images with rows and columns, but X "
-            "has rows of pixels that are no squares; give a stack of images, such as "
+            "has rows of pixels that are not square; give a stack of images, such as "
             "ImageScaler(output_shape=(rows, columns)) returns."
         )
     if isinstance(augmentation, RandomDistortion):
-        function = partial(distort, rng=rng, **augmentation.get_params())
+        parameters = {name: getattr(augmentation, name) for name in DISTORTION_RULES}
+        function = partial(distort, rng=rng, **parameters)
     else:
         function = partial(call_augmentation, augmentation)
         # Before the training: a wrong one then costs no earlier fit.

@@ -59,7 +59,7 @@ def test_the_random_state_draws_the_distortions(digits):
 @pytest.mark.parametrize(
     ("X", "words"),
     [
-        (np.zeros((2, 10)), "10 pixels, which are no squares; give a stack"),
+        (np.zeros((2, 10)), "10 pixels, which are not square; give a stack"),
         (np.zeros((2, 4, 4, 3)), "X has shape"),
         (np.full((2, 16), np.nan), "NaN"),
         (np.zeros(16), "Expected 2D array"),
@@ -79,6 +79,23 @@ def test_a_wrong_parameter_is_named(digits, name, value):
         distortion.distort(digits[0])
     with pytest.raises(ValueError, match=rf"^augmentation__{name}=.* is not valid"):
         small(augmentation=distortion).fit(*digits)
+
+
+class Named(RandomDistortion):
+    """A distortion with one more parameter."""
+
+    def __init__(self, *, name="", shift=0.5, elastic=0.2):
+        super().__init__(shift=shift, elastic=elastic)
+        self.name = name
+
+
+def test_a_subclass_may_have_other_parameters(digits):
+    fitted = small(augmentation=Named()).fit(*digits)
+
+    expected = small(augmentation=DISTORTION).fit(*digits)
+    assert_array_equal(
+        fitted.predict_proba(digits[0]), expected.predict_proba(digits[0])
+    )
 
 
 def test_an_augmentation_that_is_refused_leaves_the_fit_before(digits):

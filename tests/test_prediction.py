@@ -10,7 +10,12 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
 from skmnist import ImageCenterer, ImageScaler, save_model
-from skmnist._prediction import find_centerer, frame_for
+from skmnist._prediction import (
+    Prediction,
+    find_centerer,
+    format_predictions,
+    frame_for,
+)
 from skmnist.cli import main
 
 pytest.importorskip("skops")
@@ -71,6 +76,14 @@ def test_json_is_a_list_of_objects(folder, capsys):
     assert prediction["path"] == str(folder / "upright.jpg")
     assert prediction["label"] == "upright"
     assert 0.5 < prediction["probability"] <= 1
+
+
+def test_labels_that_json_does_not_know_are_text():
+    predictions = [Prediction("a.png", np.int64(3), 0.5)]
+
+    (printed,) = json.loads(format_predictions(predictions, as_json=True))
+
+    assert printed["label"] == "3"
 
 
 def test_labels_of_numbers_are_numbers_in_json(folder, tmp_path, capsys):

@@ -216,6 +216,18 @@ def test_the_same_ink_in_any_kind_of_image_is_the_same_frame(X):
     assert expected.shape == (1, 784)
 
 
+def test_black_and_white_and_a_transparent_color_are_as_other_images():
+    drawn = np.where(PAGE == 30, 0, 255).astype(np.uint8)
+    clear = Image.fromarray(in_colours(np.where(drawn == 0, 9, 0).astype(np.uint8)))
+    clear.info["transparency"] = (0, 0, 0)
+    expected = ImageCenterer().transform([drawn])
+
+    two_levels = ImageCenterer().transform([Image.fromarray(drawn).convert("1")])
+
+    assert_array_equal(two_levels, expected)
+    assert_allclose(ImageCenterer().transform([clear]), expected, atol=9)
+
+
 def test_rows_of_pixels_are_square_images():
     images = np.zeros((2, 40, 40), np.uint8)
     images[:, 5:20, 9:12] = 200

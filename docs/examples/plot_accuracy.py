@@ -52,11 +52,10 @@ def straighten(X):
     places = np.arange(size)
     upright = np.empty((len(X), size, size), dtype=X.dtype)
     for image, straightened in zip(X.reshape(-1, size, size), upright, strict=True):
-        ink = image / image.sum()
+        ink = image / max(image.sum(), 1e-9)
         row, column = ink.sum(axis=1) @ places, ink.sum(axis=0) @ places
-        slant = (places @ ink @ places - row * column) / (
-            ink.sum(axis=1) @ places**2 - row**2
-        )
+        height = ink.sum(axis=1) @ places**2 - row**2
+        slant = (places @ ink @ places - row * column) / max(height, 1e-9)
         ndimage.affine_transform(
             image, [[1, 0], [slant, 1]], [0, -slant * row], output=straightened, order=1
         )
