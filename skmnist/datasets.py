@@ -121,7 +121,7 @@ def fetch_mnist(
     of a folder that serves the files. A proxy is taken from `http_proxy`, `https_proxy`
     and `no_proxy`, as :mod:`urllib.request` does.
 
-    A terminal shows a progress bar. The logger `skmnist` of :mod:`logging` tells each
+    A terminal shows a progress bar. The logger `skmnist` of `logging` tells each
     mirror that is asked (level INFO), and each retry (level WARNING).
 
     References
