@@ -144,8 +144,8 @@ torch.set_float32_matmul_precision("highest")  # restore the default
 # %%
 # Accuracy against epochs and time
 # --------------------------------
-# One minus the accuracy, on a logarithmic scale. Most is gained at the end, where the
-# learning rate is low.
+# One minus the accuracy, on a logarithmic scale. It goes up and down as long as the
+# learning rate is high.
 
 figure, axes = plt.subplots(ncols=2, sharey=True, figsize=(9, 4), layout="constrained")
 for name, network in {"plain": plain, "distorted": distorted}.items():
