@@ -78,6 +78,11 @@ def find_image_shape(X: Any, n_pixels: int) -> tuple[int, int] | None:
     some = np.asarray(X[:1]) if isinstance(X, (list, tuple)) else X
     if getattr(some, "ndim", 2) > 2:
         return some.shape[1:3]
+    return find_square(n_pixels)
+
+
+def find_square(n_pixels: int) -> tuple[int, int] | None:
+    """Return the rows and columns of a square image; None if there is none."""
     side = math.isqrt(n_pixels)
     return (side, side) if side**2 == n_pixels else None
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +15,7 @@ from PIL.Image import DecompressionBombError
 from sklearn.base import BaseEstimator
 
 from skmnist._framing import to_grey
-from skmnist._images import separate_images
+from skmnist._images import find_square, separate_images
 from skmnist.persistence import load_model
 from skmnist.preprocessing import ImageCenterer, ImageScaler
 
@@ -102,7 +101,7 @@ def predict_files(
             errors.append(f"{path}: {getattr(error, 'strerror', None) or error}")
             continue
         best = probabilities.argmax()
-        label = model.classes_[best : best + 1].tolist()[0]
+        label = model.classes_.tolist()[best]
         predictions.append(Prediction(str(path), label, float(probabilities[best])))
     return predictions, errors
 
@@ -172,12 +171,13 @@ def find_centerer(model: Any) -> ImageCenterer:
         if isinstance(step, ImageCenterer):
             return step
     n_features = model.n_features_in_
-    size = math.isqrt(n_features)
-    if size * size != n_features:
+    image_shape = find_square(n_features)
+    if image_shape is None:
         raise ValueError(
             f"the model takes images of {n_features} pixels, which are not square; put "
             "an ImageCenterer into its pipeline."
         )
+    size = image_shape[0]
     return ImageCenterer(size, box=max(1, round(size * 20 / 28)))
 
 

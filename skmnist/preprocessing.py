@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skmnist._estimator import ImageEstimator, unchanged_by_errors
 from skmnist._framing import frame_image, to_grey
-from skmnist._images import flatten_images, separate_images
+from skmnist._images import find_square, flatten_images, separate_images
 from skmnist._sklearn import warn, with_callbacks
 
 if TYPE_CHECKING:
@@ -413,13 +413,13 @@ class ImageCenterer(TransformerMixin, ImageEstimator):
         return images
 
     def _find_shape(self, n_samples, n_pixels):
-        side = math.isqrt(n_pixels)
-        if side * side != n_pixels:
+        image_shape = find_square(n_pixels)
+        if image_shape is None:
             raise ValueError(
                 f"X has shape {(n_samples, n_pixels)}, but rows of {n_pixels} pixels "
                 "are not square images; give one image as a list of one, [image]."
             )
-        return side, side
+        return image_shape
 
 
 def _to_float32(operation, X, max_intensity):
