@@ -204,8 +204,9 @@ class MNISTMLPClassifier(ClassifierMixin, ImageEstimator):
             else:
                 X_val, y_val, _ = self._validate(X_val, y_val, reset=False)
                 codes = _data.find_codes(y_val, classes, "y_val")
-                weights = sample_weight_val, train.class_weight
-                valid = _data.weigh(X_val, codes, *weights, classes)
+                valid = _data.weigh(
+                    X_val, codes, sample_weight_val, train.class_weight, classes
+                )
             subsets = batches.make_subsets(train, valid, device=self._device)
             tasks = callbacks.EpochTasks.begin(self, X, y, sample_weight)
             self._prepare_net(earlier, self.max_epochs, valid is not None, shape, tasks)
@@ -257,8 +258,9 @@ class MNISTMLPClassifier(ClassifierMixin, ImageEstimator):
             if classes is not None:
                 self._set_classes(_data.encode_labels(classes)[0], continues)
             codes = _data.find_codes(y, self.classes_)
-            weights = sample_weight, self.class_weight
-            train = _data.weigh(X, codes, *weights, self.classes_)
+            train = _data.weigh(
+                X, codes, sample_weight, self.class_weight, self.classes_
+            )
             subsets = batches.make_subsets(train, None, device=self._device)
             self._prepare_net(earlier, 1, has_validation=False, image_shape=shape)
         self._train(subsets, epochs=1)
@@ -425,8 +427,9 @@ class MNISTMLPClassifier(ClassifierMixin, ImageEstimator):
         self.net_.set_up(vars(self), earlier, epochs, has_validation, augment, tasks)
 
     def _train(self, subsets, epochs):
+        train, valid = subsets
         try:
-            self.net_.train(subsets[0], subsets[1], epochs)
+            self.net_.train(train, valid, epochs)
         finally:
             if self.net_.best_epoch > 0:  # else none was completed
                 self.best_epoch_: int = self.net_.best_epoch
