@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from skmnist.augmentation import RandomDistortion
     from skmnist.classifier import MNISTMLPClassifier
     from skmnist.datasets import fetch_fashion_mnist, fetch_kmnist, fetch_mnist
+    from skmnist.export import to_onnx
     from skmnist.inspection import evaluate, misclassified, model_summary
     from skmnist.persistence import load_model, save_model
     from skmnist.plotting import HistoryDisplay, ImageGridDisplay
@@ -32,6 +33,7 @@ __all__ = [
     "misclassified",
     "model_summary",
     "save_model",
+    "to_onnx",
 ]
 
 _MODULES = {
@@ -49,6 +51,7 @@ _MODULES = {
     "misclassified": "inspection",
     "model_summary": "inspection",
     "save_model": "persistence",
+    "to_onnx": "export",
 }
 
 

@@ -37,7 +37,12 @@ def get_floor(requirement):
 
 
 INSTALLED = read_requirements(
-    [*PROJECT["dependencies"], *EXTRAS["skops"], *EXTRAS["distributed"]]
+    [
+        *PROJECT["dependencies"],
+        *EXTRAS["skops"],
+        *EXTRAS["distributed"],
+        *EXTRAS["onnx"],
+    ]
 )
 ALL = read_requirements(sum(EXTRAS.values(), PROJECT["dependencies"]))
 

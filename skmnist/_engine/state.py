@@ -47,7 +47,7 @@ def plain_state(net: NeuralNet) -> dict[str, Any]:
     PicklingError
         If a callback has changed the layers of the module.
     """
-    if not (type(net.module_) is MLP and net.module_.has_built_layers()):
+    if not has_own_layers(net):
         raise pickle.PicklingError(
             "The module has other layers than the parameters ask for, so it cannot be "
             "built again from them; save it with torch.save(classifier.module_, path)."
@@ -57,6 +57,17 @@ def plain_state(net: NeuralNet) -> dict[str, Any]:
         "optimizer": _map_tensors(_to_numpy, net.optimizer_.state_dict()),
         "history": [dict(epoch) for epoch in net.history],
     }
+
+
+def has_own_layers(net: NeuralNet) -> bool:
+    """Tell whether the layers of a net are those that its parameters ask for."""
+    return type(net.module_) is MLP and net.module_.has_built_layers()
+
+
+def plain_layers(net: NeuralNet) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return the weights, of shape (n_outputs, n_inputs), and biases of each layer."""
+    linear_layers = [linear for linear, _ in net.module_.blocks] + [net.module_.output]
+    return [(_to_numpy(each.weight), _to_numpy(each.bias)) for each in linear_layers]
 
 
 def load_plain_state(net: NeuralNet, state: dict[str, Any]) -> NeuralNet:

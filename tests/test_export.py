@@ -1,0 +1,328 @@
+import sys
+
+import numpy as np
+import onnx
+import onnxruntime
+import pandas as pd
+import pytest
+import scipy.sparse
+import torch
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn import calibration
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.decomposition import PCA
+from sklearn.ensemble import BaggingClassifier, StackingClassifier, VotingClassifier
+from sklearn.exceptions import NotFittedError
+from sklearn.feature_selection import VarianceThreshold
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from skorch.callbacks import Callback
+
+import skmnist
+from skmnist import (
+    ImageCenterer,
+    ImageScaler,
+    MNISTMLPClassifier,
+    RandomDistortion,
+    to_onnx,
+)
+from small_models import WORDS, small
+
+TEMPERATURE = pytest.param(
+    "temperature",
+    marks=pytest.mark.skipif(
+        not hasattr(calibration, "_TemperatureScaling"),
+        reason="unavailable here: temperature, new in scikit-learn 1.8",
+    ),
+)
+
+
+def run(onnx_model, X):
+    """Predict with another runtime: labels, and probabilities where there are any."""
+    session = onnxruntime.InferenceSession(
+        onnx_model.SerializeToString(), providers=["CPUExecutionProvider"]
+    )
+    return session.run(None, {"X": X})
+
+
+def assert_predicts_the_same(model, X, atol=1e-5):
+    onnx_model = to_onnx(model, X)
+
+    onnx.checker.check_model(onnx_model, full_check=True)
+    label, *probabilities = run(onnx_model, X)
+    assert_array_equal(label, model.predict(X))
+    if hasattr(model, "predict_proba"):
+        assert_allclose(*probabilities, model.predict_proba(X), rtol=0, atol=atol)
+
+
+def default(**parameters):
+    return MNISTMLPClassifier(**{"max_epochs": 1, "random_state": 0, **parameters})
+
+
+def scaled(**parameters):
+    return make_pipeline(ImageScaler(), default(**parameters))
+
+
+def two():
+    return [("one", scaled()), ("two", scaled(activation="tanh"))]
+
+
+PIPELINES = {
+    "default": scaled(),
+    "gelu": scaled(activation="gelu", hidden_layer_sizes=(64, 32)),
+    "logistic": scaled(activation="logistic", hidden_layer_sizes=(64, 32, 16)),
+    "linear": scaled(hidden_layer_sizes=()),
+    "distorted": scaled(augmentation=RandomDistortion(rotation=8)),
+    "components": make_pipeline(
+        StandardScaler(), PCA(50, random_state=0, svd_solver="randomized"), default()
+    ),
+    "stack of images": make_pipeline(ImageScaler(output_shape=(28, 28, 1)), default()),
+    "voting": VotingClassifier(two(), voting="soft", weights=[1, 2]),
+    "stacking": StackingClassifier(two(), LogisticRegression(max_iter=200), cv=2),
+    "calibration": CalibratedClassifierCV(scaled(), cv=2),
+    "search": GridSearchCV(
+        scaled(), {"mnistmlpclassifier__hidden_layer_sizes": [16, 64]}, cv=2
+    ),
+    "bagging": make_pipeline(
+        ImageScaler(),
+        VarianceThreshold(),
+        BaggingClassifier(default(), 2, random_state=0),
+    ),
+}
+
+
+@pytest.mark.parametrize("pipeline", PIPELINES.values(), ids=PIPELINES)
+def test_a_pipeline_predicts_mnist_the_same(mnist, pipeline):
+    X, y, X_test, _ = mnist
+    model = pipeline.fit(X[:2000], y[:2000])
+
+    assert_predicts_the_same(model, X_test)
+
+    one = run(to_onnx(model, X_test), X_test[:1])
+    assert_array_equal(one[0], model.predict(X_test[:1]))
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh", "gelu", "logistic", "identity"])
+@pytest.mark.parametrize("hidden_layer_sizes", [(), 16, (16, 8), (16, 8, 4)])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_networks_of_any_activation_and_depth(
+    digits, activation, hidden_layer_sizes, dtype
+):
+    X, y = digits
+    X = X.astype(dtype)
+    model = small(activation=activation, hidden_layer_sizes=hidden_layer_sizes)
+
+    assert_predicts_the_same(model.fit(X, y), X)
+
+
+def test_dropout_is_left_out(digits):
+    onnx_model = to_onnx(small(dropout=0.9).fit(*digits), digits[0])
+
+    assert "Dropout" not in {node.op_type for node in onnx_model.graph.node}
+
+
+@pytest.mark.parametrize(
+    "label",
+    [
+        lambda y: y,
+        lambda y: y.astype(np.uint8),
+        lambda y: y.astype(float) - 3,
+        lambda y: y - 4,
+        lambda y: y % 2 == 1,
+        lambda y: WORDS[y],
+        lambda y: WORDS[y].astype(object),
+        lambda y: pd.Series(WORDS[y], dtype="category"),
+    ],
+)
+@pytest.mark.parametrize(
+    "make",
+    [
+        small,
+        lambda: VotingClassifier([("one", small()), ("two", small(dropout=0))]),
+        lambda: StackingClassifier([("one", small()), ("two", small())], cv=2),
+        lambda: CalibratedClassifierCV(small(), cv=2),
+    ],
+    ids=["alone", "voting", "stacking", "calibration"],
+)
+def test_labels_of_any_kind_come_out(digits, make, label):
+    X, y = digits
+
+    assert_predicts_the_same(make().fit(X, label(y)), X)
+
+
+@pytest.mark.parametrize(
+    "dtype", [np.uint8, np.int64, np.uint16, np.float16, np.float32, np.float64, bool]
+)
+@pytest.mark.parametrize("shape", [(64,), (8, 8), (8, 8, 1)])
+def test_images_go_in_as_they_are(digits, dtype, shape):
+    X = (digits[0] * 16).reshape(-1, *shape).astype(dtype)
+    model = make_pipeline(ImageScaler(16), small()).fit(X, digits[1])
+
+    onnx_model = to_onnx(model, X)
+
+    assert_array_equal(run(onnx_model, X)[0], model.predict(X))
+
+
+@pytest.mark.parametrize("container", [scipy.sparse.csr_matrix, pd.DataFrame, list])
+def test_images_may_be_shown_in_any_container(digits, container):
+    X, y = digits
+    rows = X.tolist() if container is list else container(X)
+    model = small().fit(rows, y)
+
+    onnx_model = to_onnx(model, rows)
+
+    images = np.asarray(X, float if container is list else np.float32)
+    assert_array_equal(run(onnx_model, images)[0], model.predict(rows))
+
+
+@pytest.mark.parametrize("n_classes", [2, 10])
+@pytest.mark.parametrize("ensemble", [True, False])
+@pytest.mark.parametrize("method", ["sigmoid", "isotonic", TEMPERATURE])
+def test_each_calibration_is_converted(digits, method, ensemble, n_classes):
+    X, y = digits
+    model = CalibratedClassifierCV(
+        make_pipeline(ImageScaler(1), small()), method=method, ensemble=ensemble, cv=2
+    )
+
+    # Where thresholds are close, an isotonic function is steep.
+    atol = 1e-3 if method == "isotonic" else 1e-5
+    assert_predicts_the_same(model.fit(X, y % n_classes), X, atol)
+
+
+@pytest.mark.parametrize("method", ["sigmoid", TEMPERATURE])
+def test_probabilities_are_calibrated_where_there_is_no_decision(digits, method):
+    X, y = digits
+    votes = VotingClassifier([("one", small()), ("two", small())], voting="soft")
+    model = CalibratedClassifierCV(votes, method=method, cv=2)
+
+    assert_predicts_the_same(model.fit(X, y), X)
+    assert_predicts_the_same(model.fit(X, y % 2), X)
+
+
+def test_a_frozen_classifier_is_calibrated(digits):
+    frozen = FrozenEstimator(small().fit(*digits))
+
+    assert_predicts_the_same(
+        CalibratedClassifierCV(frozen, cv=2).fit(*digits), digits[0]
+    )
+    assert_predicts_the_same(frozen, digits[0])
+
+
+@pytest.mark.parametrize("voting", ["hard", "soft"])
+def test_votes_count_what_they_should(digits, voting):
+    estimators = [("one", small(random_state=1)), ("drop", "drop")]
+    estimators += [("two", small(random_state=2)), ("three", small(random_state=3))]
+    model = VotingClassifier(estimators, voting=voting, weights=[1, 90, 2, 1.5])
+
+    assert_predicts_the_same(model.fit(*digits), digits[0])
+
+
+@pytest.mark.parametrize("n_classes", [2, 10])
+@pytest.mark.parametrize("passthrough", [True, False])
+@pytest.mark.parametrize("method", ["predict_proba", "decision_function"])
+def test_each_stacking_is_converted(digits, method, passthrough, n_classes):
+    X, y = digits
+    model = StackingClassifier(
+        [("one", small()), ("two", make_pipeline(ImageScaler(1), small()))],
+        small(max_epochs=9),
+        cv=2,
+        stack_method=method,
+        passthrough=passthrough,
+    )
+
+    assert_predicts_the_same(model.fit(X, y % n_classes), X)
+
+
+def test_a_scaler_is_converted(digits):
+    X = (digits[0] * 16).astype(np.uint8)
+    scaler = ImageScaler(16, output_shape=(8, 8)).fit(X)
+
+    [images] = run(to_onnx(scaler, X), X)
+
+    assert_array_equal(images, scaler.transform(X))
+
+
+def fail_to_convert(model, X, match):
+    with pytest.raises(ValueError, match=match):
+        to_onnx(model, X)
+
+
+def test_what_is_not_fitted_is_refused(digits):
+    with pytest.raises(NotFittedError):
+        to_onnx(make_pipeline(ImageScaler(1), small()), digits[0])
+
+
+@pytest.mark.parametrize(
+    ("X", "match"),
+    [
+        (np.zeros((3, 63), np.float32), "X has 63 features, but MNISTMLPClassifier is"),
+        (np.zeros((0, 64), np.float32), r"X has shape \(0, 64\) .* one or more images"),
+        (np.full((3, 64), "a"), r"X has shape \(3, 64\) and type <U1; "),
+        (np.zeros(64, np.float32), r"X has shape \(64,\)"),
+        (np.zeros((3, 8, 8, 3)), r"X has shape \(3, 8, 8, 3\); images are"),
+    ],
+)
+def test_what_are_no_such_images_is_refused(digits, X, match):
+    fail_to_convert(small().fit(*digits), X, match)
+
+
+def test_a_centerer_is_refused(digits):
+    X, y = digits
+    model = make_pipeline(ImageCenterer(8, 6), small()).fit(X, y)
+
+    fail_to_convert(model, X, "Pipeline cannot be .*: ImageCenterer looks for ink")
+    assert_predicts_the_same(model[1:], X)
+
+
+class Replace(Callback):
+    def on_train_begin(self, net, **kwargs):
+        net.module_.activation_1 = torch.nn.SiLU()
+
+
+def test_layers_of_a_callback_are_refused(digits):
+    model = small(callbacks=[Replace()]).fit(*digits)
+
+    fail_to_convert(model, digits[0], "other layers .* torch.onnx.export")
+
+
+class Unknown(ClassifierMixin, BaseEstimator):
+    def fit(self, X, y):
+        self.classes_ = np.unique(y)
+        return self
+
+
+def test_an_unknown_classifier_is_named(digits):
+    X, y = digits
+
+    fail_to_convert(Unknown().fit(X, y), X, "This Unknown cannot be converted to ONNX")
+
+
+def test_stacked_labels_are_refused(digits):
+    model = StackingClassifier([("one", small())], cv=2, stack_method="predict")
+
+    fail_to_convert(model.fit(*digits), digits[0], "stack_method='predict' stacks")
+
+
+@pytest.mark.parametrize("method", ["predict", "predict_proba"])
+def test_a_conversion_that_predicts_something_else_is_refused(
+    digits, monkeypatch, method
+):
+    model = small().fit(*digits)
+    was = getattr(MNISTMLPClassifier, method)
+    monkeypatch.setattr(MNISTMLPClassifier, method, lambda self, X: was(self, X) + 1)
+
+    fail_to_convert(model, digits[0], f"it would not {method} the same")
+
+
+def test_without_onnx_the_extra_is_named(digits, monkeypatch):
+    model = small().fit(*digits)
+    monkeypatch.delitem(sys.modules, "skmnist._onnx", raising=False)
+    monkeypatch.delattr(skmnist, "_onnx", raising=False)
+    monkeypatch.setitem(sys.modules, "skl2onnx", None)
+
+    with pytest.raises(ImportError, match=r"pip install 'skmnist\[onnx\]'"):
+        to_onnx(model, digits[0])
