@@ -62,7 +62,7 @@ class MNISTMLPClassifier(ClassifierMixin, ImageEstimator):
     augmentation : RandomDistortion, callable or None, default=None
         Changes each training batch: a float tensor of shape (n, 1, rows, columns).
     callbacks : list of :class:`skorch.callbacks.Callback`, default=None
-        Instances, classes or pairs of a name and one; cloned for each fit if possible.
+        Instances, classes or pairs of a name and one; cloned if possible, else shared.
     warm_start : bool, default=False
         Whether :meth:`fit` continues from the weights of the earlier fit.
     device : str or torch.device, default="auto"
@@ -437,6 +437,14 @@ class MNISTMLPClassifier(ClassifierMixin, ImageEstimator):
     def _forward(self, X, head):
         check_is_fitted(self, "net_")
         return self.net_.forward_numpy(self._validate_rows(X, self._dtype), head)
+
+    def __sklearn_clone__(self):
+        # As scikit-learn clones, but for callbacks that cannot be made anew.
+        template: Any = object.__new__(type(self))
+        vars(template).update(vars(self), callbacks=None)
+        cloned = super(MNISTMLPClassifier, template).__sklearn_clone__()
+        cloned.callbacks = callbacks.clone_callbacks(self.callbacks)
+        return cloned
 
     def __getstate__(self):  # plain: no skorch net, no torch tensor on any device
         attributes = dict(super().__getstate__(), _skmnist_version=__version__)

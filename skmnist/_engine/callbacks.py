@@ -38,18 +38,28 @@ def make_callbacks(
         made.append(("early_stopping", EarlyStopping(parameters["patience"])))
     if parameters["verbose"] >= 2:
         made.append(("progress_bar", ProgressBar(epochs)))
-    made += map(_clone_callback, parameters["callbacks"] or [])
+    made += clone_callbacks(parameters["callbacks"] or [])
     # Last, so that they see what all others have done to the net.
     return made if tasks is None else [*made, ("epoch_tasks", tasks)]
 
 
-def _clone_callback(callback):
-    # skorch takes a callback as it is, also one that cannot be made anew from its
-    # parameters, or that holds what cannot be copied.
+def clone_callbacks(callbacks: Any) -> Any:
+    """Return callbacks made anew, where they can be; the others are shared.
+
+    skorch takes a callback as it is, also one that cannot be made anew from its
+    parameters, such as optuna's, or that holds what cannot be copied.
+
+    Parameters
+    ----------
+    callbacks : list or tuple of :class:`skorch.callbacks.Callback`
+        Instances, classes or pairs of a name and one; anything else is cloned whole.
+    """
+    if isinstance(callbacks, (list, tuple)):
+        return type(callbacks)(map(clone_callbacks, callbacks))
     try:
-        return clone(callback, safe=False)
+        return clone(callbacks, safe=False)
     except Exception:
-        return callback
+        return callbacks
 
 
 class EarlyStopping(skorch.callbacks.EarlyStopping):

@@ -258,3 +258,13 @@ RULES: dict[type, dict[str, Rule]] = {
 if hasattr(calibration, "_TemperatureScaling"):  # new in scikit-learn 1.8
     RULES[calibration._TemperatureScaling] = {"beta_": is_number}
 CLASSES = {f"{cls.__module__}.{cls.__name__}": cls for cls in RULES}
+# What else skops must be told; it trusts functions of NumPy and SciPy itself.
+TRUSTED_TYPES = (
+    *CLASSES,
+    *("numpy.dtype", "sklearn.utils._bunch.Bunch"),  # see `_schema`
+    *(
+        name
+        for name, function in FUNCTIONS.items()
+        if not isinstance(function, np.ufunc)
+    ),
+)

@@ -13,11 +13,15 @@ import weakref
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
+from sklearn import config_context
+from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
-from skorch.callbacks import Callback
+from sklearn.model_selection import cross_val_score
+from sklearn.pipeline import make_pipeline
+from skorch.callbacks import Callback, EpochScoring, PrintLog
 
 from listeners import NoteTasks, PressCtrlC, Recorder, StopAt, needs_callbacks
-from skmnist import MNISTMLPClassifier
+from skmnist import ImageScaler, MNISTMLPClassifier
 from skmnist._engine import callbacks
 from small_models import fit, small
 
@@ -52,6 +56,37 @@ def test_a_callback_that_cannot_be_cloned_is_used_as_it_is(digits):
     fit(digits, CannotBeCloned(losses), ("lock", HoldsALock(threading.Lock())))
 
     assert len(losses) == 3
+
+
+def test_a_classifier_with_a_callback_that_cannot_be_cloned_is_cloned(digits):
+    losses = []
+    callbacks = [("list", CannotBeCloned(losses)), HoldsALock(threading.Lock())]
+    callbacks.append(EpochScoring("accuracy", name="train_share", on_train=True))
+    model = make_pipeline(ImageScaler(1), small(callbacks=callbacks))
+
+    cross_val_score(model, *digits, cv=3, error_score="raise")
+
+    assert len(losses) == 3 * 2
+    pair, lock, scoring = clone(model)[-1].callbacks
+    assert (pair, lock) == (callbacks[0], callbacks[1])
+    assert scoring is not callbacks[2]
+    assert scoring.name == "train_share"
+
+
+def test_a_clone_is_as_scikit_learn_makes_it():
+    classifier = small(callbacks=(PrintLog,), class_weight={0: 2.0}, dropout=0.1)
+    with config_context(enable_metadata_routing=True):
+        classifier.set_fit_request(sample_weight=True)
+    classifier.set_params(callbacks=[PrintLog()]).extra_ = 1
+
+    cloned = clone(classifier)
+
+    assert not hasattr(cloned, "extra_")
+    assert cloned.get_metadata_routing().fit.requests["sample_weight"] is True
+    parameters, others = classifier.get_params(), cloned.get_params()
+    assert parameters.pop("callbacks")[0] is not others.pop("callbacks")[0]
+    assert parameters == others
+    assert others["class_weight"] is not classifier.class_weight
 
 
 def test_early_stopping_goes_back_to_the_best_epoch(digits):
@@ -207,7 +242,7 @@ def test_verbose_2_shows_a_bar_on_a_terminal():
     termios.tcsetwinsize(terminal, (24, 100))
     code = """
 import numpy as np
-from skmnist import MNISTMLPClassifier
+from skmnist import ImageScaler, MNISTMLPClassifier
 X = np.eye(40, dtype=np.float32)
 MNISTMLPClassifier(max_epochs=2, verbose=2).fit(X, np.arange(40) % 2)
 """

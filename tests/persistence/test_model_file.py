@@ -40,6 +40,8 @@ from skorch.callbacks import LRScheduler
 
 pytest.importorskip("skops")
 
+import skops.io
+
 import small_models
 from forgery import (
     attributes_of,
@@ -53,7 +55,7 @@ from skmnist import (
     MNISTMLPClassifier,
     RandomDistortion,
 )
-from skmnist.persistence import load_model, model_file, save_model
+from skmnist.persistence import TRUSTED_TYPES, load_model, model_file, save_model
 
 # By hand: SKMNIST_N_KILLS=50 pytest tests/persistence
 N_KILLS = int(os.environ.get("SKMNIST_N_KILLS", 3))
@@ -153,6 +155,24 @@ PIPELINES = {
         cv=2,
     ),
 }
+
+
+@pytest.mark.parametrize("model", PIPELINES.values(), ids=PIPELINES)
+def test_skops_and_its_users_need_the_types_that_are_named(digits, model):
+    X, y = digits
+    content = skops.io.dumps(model.fit(X, y))
+
+    assert set(skops.io.get_untrusted_types(data=content)) <= set(TRUSTED_TYPES)
+    loaded = skops.io.loads(content, trusted=TRUSTED_TYPES)
+    np.testing.assert_array_equal(loaded.predict_proba(X), model.predict_proba(X))
+
+
+@pytest.mark.parametrize("scoring", ["f1_macro", "neg_log_loss", "roc_auc_ovr"])
+def test_the_types_of_a_score_are_named(digits, scoring):
+    search = GridSearchCV(small(), {"dropout": [0.0]}, cv=2, scoring=scoring)
+    content = skops.io.dumps(search.fit(*digits))
+
+    assert set(skops.io.get_untrusted_types(data=content)) <= set(TRUSTED_TYPES)
 
 
 ENCODERS = {
