@@ -10,15 +10,15 @@ endif
 BIN := .venv/$(SCRIPTS)
 
 # Tests run in two processes, with two threads each: waiting threads must not spin.
-test test-oldest test-middle: export OMP_WAIT_POLICY = passive
+test test-oldest test-middle test-friends: export OMP_WAIT_POLICY = passive
 PYTEST := python -m pytest -n 2 --dist worksteal
 
 # The releases of scikit-learn between the oldest and the newest.
 MIDDLE := 1.7.2 1.8.0
 
 .DEFAULT_GOAL := help
-.PHONY: help demo data test test-oldest test-middle $(MIDDLE:%=test-%) dist \
-	test-wheel test-sdist lint docs benchmark fuzz mutants format clean
+.PHONY: help demo data test test-oldest test-middle $(MIDDLE:%=test-%) test-friends \
+	dist test-wheel test-sdist lint docs benchmark fuzz mutants format clean
 
 help:  ## Show this help
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*##/ /' | awk '{printf "%-12s %s\n", $$1, substr($$0, index($$0, $$2))}'
@@ -40,6 +40,9 @@ test-middle: $(MIDDLE:%=test-%)  ## Run scikit-learn's checks with its middle ve
 
 $(MIDDLE:%=test-%): test-%: .venv-%/test
 	.venv-$*/$(SCRIPTS)/$(PYTEST) -q tests/test_common.py README.md
+
+test-friends: .venv-friends/friends  ## Run the tests with other people's tools
+	.venv-friends/$(SCRIPTS)/$(PYTEST) -q tests/friends
 
 dist: .venv/dist  ## Build the sdist and the wheel into dist
 	rm -rf dist
@@ -120,6 +123,14 @@ clean:  ## Remove the environments and all that was made
 
 $(MIDDLE:%=.venv-%/constraints.txt): .venv-%/constraints.txt: constraints.txt .venv-%/pip
 	{ grep -v '^scikit-learn==' $<; echo 'scikit-learn==$*'; } > $@
+
+# MLflow takes no newer release of pyarrow.
+.venv-friends/constraints.txt: constraints.txt .venv-friends/pip
+	{ grep -v '^pyarrow==' $<; echo 'pyarrow==25.0.1'; } > $@
+
+.venv-friends/friends: .venv-friends/constraints.txt pyproject.toml
+	.venv-friends/$(SCRIPTS)/pip install --quiet --constraint $< --editable '.[friends]'
+	touch $@
 
 $(patsubst %,.venv-%/test,oldest $(MIDDLE)): %/test: %/constraints.txt pyproject.toml
 	$*/$(SCRIPTS)/pip install --quiet --constraint $< --editable '.[test]'

@@ -19,8 +19,8 @@ from sklearn.datasets import load_digits
 
 from mirrors import DEAD, Mirror
 
-# `make mutants` runs it, and it needs what only that installs.
-collect_ignore = ["mutants.py"]
+# `make mutants` and `make test-friends` run them, and install what they need.
+collect_ignore = ["mutants.py", "friends"]
 ROOT = Path(__file__).parents[1]
 CLEAR_REFS = Path("/proc/self/clear_refs")
 # What a machine or a version cannot have. In CI a skip for any other reason, such as a
