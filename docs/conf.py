@@ -1,5 +1,6 @@
 """The settings of Sphinx: `make docs` builds the pages into docs/_build/html."""
 
+import sys
 import warnings
 from pathlib import Path
 
@@ -9,6 +10,11 @@ from sphinx_gallery.sorting import ExplicitOrder
 
 import skmnist
 
+HERE = Path(__file__).parent
+sys.path.append(str(HERE.parent / "tests" / "friends"))
+import table
+
+table.write_table(HERE / "generated" / "friends.csv")
 matplotlib.use("agg")
 # Their pages would show it, and there is nothing that a reader could do.
 warnings.filterwarnings("ignore", message=".*FigureCanvasAgg is non-interactive.*")
@@ -76,7 +82,7 @@ sphinx_gallery_conf = {
     "write_computation_times": False,
     "show_signature": False,
     "download_all_examples": False,
-    "default_thumb_file": str(Path(__file__).parent / "_static" / "script.svg"),
+    "default_thumb_file": str(HERE / "_static" / "script.svg"),
 }
 
 html_theme = "pydata_sphinx_theme"
