@@ -128,13 +128,17 @@ FRIENDS = [
     Friend(
         "MLflow",
         "mlflow",
-        "autolog, saved models, and skorch's MlflowLogger, "
+        "autolog, saved models as cloudpickle and as skops, and skorch's MlflowLogger, "
         'which needs ``keys_ignored="rng"``',
         """
         import mlflow
+        from skmnist.persistence import TRUSTED_TYPES
 
         mlflow.sklearn.log_model(
-            model, name="digits", serialization_format="cloudpickle"
+            model,
+            name="digits",
+            serialization_format="skops",
+            skops_trusted_types=list(TRUSTED_TYPES),
         )
         """,
     ),
@@ -209,6 +213,16 @@ FRIENDS = [
         import shap
 
         shap.PermutationExplainer(model.predict_proba, X[:20])(X_test[:5])
+        """,
+    ),
+    Friend(
+        "sklearn-onnx",
+        "skl2onnx",
+        "whole pipelines as ONNX files",
+        """
+        import skmnist
+
+        onnx_model = skmnist.to_onnx(model, X[:1])
         """,
     ),
     Friend(

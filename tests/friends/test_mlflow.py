@@ -5,6 +5,8 @@ import pytest
 from numpy.testing import assert_array_equal
 from skorch.callbacks import MlflowLogger
 
+from skmnist.persistence import TRUSTED_TYPES
+
 
 @pytest.fixture(autouse=True)
 def store(tmp_path, monkeypatch):
@@ -28,16 +30,21 @@ def test_autolog_records_parameters_and_score(digits, model):
     assert data.metrics["training_accuracy_score"] == model.score(X_train, y_train)
 
 
-def test_a_logged_model_comes_back(digits, fitted):
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"serialization_format": "cloudpickle"},
+        {"serialization_format": "skops", "skops_trusted_types": list(TRUSTED_TYPES)},
+    ],
+    ids=["cloudpickle", "skops"],
+)
+def test_a_logged_model_comes_back(digits, fitted, options):
     X_test = digits[1]
 
     with mlflow.start_run():
         # Else it loads the model in another process, to see what that imports.
         info = mlflow.sklearn.log_model(
-            fitted,
-            name="model",
-            serialization_format="cloudpickle",
-            pip_requirements=["skmnist"],
+            fitted, name="model", pip_requirements=["skmnist"], **options
         )
     loaded = mlflow.sklearn.load_model(info.model_uri)
 

@@ -4,6 +4,7 @@ import optuna
 from optuna.distributions import CategoricalDistribution
 from optuna.trial import TrialState
 from optuna_integration import OptunaSearchCV, SkorchPruningCallback
+from sklearn.model_selection import ShuffleSplit, cross_val_score
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 
@@ -55,3 +56,29 @@ def test_a_pruned_trial_ends_early_and_leaves_its_classifier_usable(
     pruned.set_params(learning_rate=0.01, callbacks=None)
     pruned.partial_fit(X_train / 16, y_train)
     assert pruned.score(X_test / 16, y_test) > 0.5
+
+
+def test_a_model_that_is_scored_on_a_fold_is_pruned(digits, model):
+    X_train, _, y_train, _ = digits
+    fold = ShuffleSplit(n_splits=1, test_size=0.2, random_state=0)
+
+    def objective(trial):
+        model.set_params(
+            mnistmlpclassifier__learning_rate=trial.suggest_float("rate", 1e-6, 0.1),
+            mnistmlpclassifier__validation_split=0.2,
+            mnistmlpclassifier__callbacks=[
+                SkorchPruningCallback(trial, "valid_accuracy")
+            ],
+        )
+        scores = cross_val_score(model, X_train, y_train, cv=fold, error_score="raise")
+        return scores.mean()
+
+    study = optuna.create_study(
+        direction="maximize", pruner=optuna.pruners.MedianPruner(n_startup_trials=1)
+    )
+    for rate in [0.01, 1e-6]:
+        study.enqueue_trial({"rate": rate})
+    study.optimize(objective, n_trials=2)
+
+    assert study.best_value > 0.9
+    assert [t.state for t in study.trials] == [TrialState.COMPLETE, TrialState.PRUNED]
