@@ -28,6 +28,7 @@ from skmnist._engine.internals import (
     has_step_hooks,
 )
 from skmnist._engine.optimizer import FusedAdam
+from skmnist._engine.products import find_factor_dtype
 from small_models import fit
 
 MODULE = torch.nn.Linear(1, 1)
@@ -261,15 +262,15 @@ def empty_torch(monkeypatch):
 
 
 def test_products_stay_in_float32_where_nobody_tells_of_bfloat16(
-    monkeypatch, digits, precision
+    monkeypatch, precision
 ):
-    expected = fit(digits).predict_proba(digits[0])
     empty_torch(monkeypatch)
     precision("medium")
 
     assert not internals.has_bfloat16()
     assert not internals.has_amx()
-    assert_array_equal(fit(digits).predict_proba(digits[0]), expected)
+    # What torch itself makes of float32 then is its own matter.
+    assert find_factor_dtype(torch.zeros(2, 16)) is torch.float32
 
 
 @pytest.mark.parametrize("name", ["_default_callbacks", "_zero_grad_optimizer"])
