@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy.sparse
-from sklearn.base import BaseEstimator
-from sklearn.frozen import FrozenEstimator
+from sklearn.base import BaseEstimator, is_classifier
 from sklearn.utils.validation import check_is_fitted
 
 from skmnist._images import flatten_images
@@ -22,12 +21,12 @@ __all__ = ["to_onnx"]
 def to_onnx(model: BaseEstimator, X: ArrayLike) -> onnx.ModelProto:
     """Return a fitted model in ONNX, the format of many runtimes.
 
-    It takes images and gives their labels and the probabilities of all classes, by the
-    names `X`, `label` and `probabilities`. The model may be
-    :class:`MNISTMLPClassifier`, :class:`ImageScaler`, what scikit-learn has around them
-    that sklearn-onnx [1]_ can convert (pipelines, voting, stacking, calibration), or a
-    search, whose best estimator is taken. Dropout and augmentation are of training, and
-    left out. It needs the extra `onnx`: `pip install 'skmnist[onnx]'`.
+    Its input is `X`, images; its outputs are `label` and `probabilities`. The model can
+    be :class:`MNISTMLPClassifier` or :class:`ImageScaler`, also within scikit-learn's
+    pipelines, voting, stacking and calibration, with all other steps that sklearn-onnx
+    [1]_ can convert; of a search, the best estimator is converted. Dropout and
+    augmentation are used in training only, and left out. It needs the extra `onnx`:
+    `pip install 'skmnist[onnx]'`.
 
     Parameters
     ----------
@@ -36,7 +35,7 @@ def to_onnx(model: BaseEstimator, X: ArrayLike) -> onnx.ModelProto:
     X : array-like of shape (n_samples, n_pixels), (n_samples, rows, columns) or \
             (n_samples, rows, columns, 1)
         One or more images like those to predict; the ONNX model takes any number of
-        images of the same shape and type. The first ten are predicted both ways, to
+        images of the same shape and type. The first 100 are predicted both ways, to
         check that the results are the same.
 
     Returns
@@ -91,11 +90,12 @@ def to_onnx(model: BaseEstimator, X: ArrayLike) -> onnx.ModelProto:
         from skmnist import _onnx
     except ImportError as error:
         raise ImportError("to_onnx needs onnx; pip install 'skmnist[onnx]'.") from error
-    while isinstance(model, FrozenEstimator) or hasattr(model, "best_estimator_"):
-        model = getattr(model, "best_estimator_", None) or model.estimator
     check_is_fitted(model)
     some: Any = X
-    some = some[:10]
+    if scipy.sparse.issparse(some):
+        some = some.tocsr()
+    if hasattr(some, "__getitem__"):
+        some = some[:100]
     images = some.toarray() if scipy.sparse.issparse(some) else np.asarray(some)
     rows = flatten_images(images)
     if rows.ndim != 2 or len(rows) == 0 or rows.dtype.kind not in "biuf":
@@ -103,15 +103,19 @@ def to_onnx(model: BaseEstimator, X: ArrayLike) -> onnx.ModelProto:
             f"X has shape {np.shape(X)} and type {rows.dtype}; give one or more images "
             "of numbers, of shape (n_samples, n_pixels) or (n_samples, rows, columns)."
         )
-    n_features = getattr(model, "n_features_in_", rows.shape[1])
-    if rows.shape[1] != n_features:
+    methods = ("predict", "predict_proba") if is_classifier(model) else ("transform",)
+    expected = {
+        method: np.asarray(getattr(model, method)(some))
+        for method in methods
+        if hasattr(model, method)
+    }
+    if not expected:
         raise ValueError(
-            f"X has {rows.shape[1]} features, but {type(model).__name__} is expecting "
-            f"{n_features} features as input."
+            f"{type(model).__name__} is neither a classifier nor a transformer."
         )
     try:
-        onnx_model = _onnx.convert(model, images.dtype, images.shape[1:])
-        _onnx.check_outputs(onnx_model, model, some, images)
+        onnx_model = _onnx.convert(_onnx.unwrap(model), images.dtype, images.shape[1:])
+        _onnx.check_outputs(onnx_model, images, expected)
     # sklearn-onnx has no error of its own for most of what it cannot do.
     except Exception as error:
         raise ValueError(

@@ -16,10 +16,11 @@ from sklearn.ensemble import BaggingClassifier, StackingClassifier, VotingClassi
 from sklearn.exceptions import NotFittedError
 from sklearn.feature_selection import VarianceThreshold
 from sklearn.frozen import FrozenEstimator
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GridSearchCV
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC, LinearSVC
 from skorch.callbacks import Callback
 
 import skmnist
@@ -167,7 +168,9 @@ def test_images_go_in_as_they_are(digits, dtype, shape):
     assert_array_equal(run(onnx_model, X)[0], model.predict(X))
 
 
-@pytest.mark.parametrize("container", [scipy.sparse.csr_matrix, pd.DataFrame, list])
+@pytest.mark.parametrize(
+    "container", [scipy.sparse.csr_matrix, scipy.sparse.coo_array, pd.DataFrame, list]
+)
 def test_images_may_be_shown_in_any_container(digits, container):
     X, y = digits
     rows = X.tolist() if container is list else container(X)
@@ -179,11 +182,15 @@ def test_images_may_be_shown_in_any_container(digits, container):
     assert_array_equal(run(onnx_model, images)[0], model.predict(rows))
 
 
+either_float = pytest.mark.parametrize("dtype", [np.float32, np.float64])
+
+
+@either_float
 @pytest.mark.parametrize("n_classes", [2, 10])
 @pytest.mark.parametrize("ensemble", [True, False])
 @pytest.mark.parametrize("method", ["sigmoid", "isotonic", TEMPERATURE])
-def test_each_calibration_is_converted(digits, method, ensemble, n_classes):
-    X, y = digits
+def test_each_calibration_is_converted(digits, method, ensemble, n_classes, dtype):
+    X, y = digits[0].astype(dtype), digits[1]
     model = CalibratedClassifierCV(
         make_pipeline(ImageScaler(1), small()), method=method, ensemble=ensemble, cv=2
     )
@@ -212,20 +219,35 @@ def test_a_frozen_classifier_is_calibrated(digits):
     assert_predicts_the_same(frozen, digits[0])
 
 
+@either_float
 @pytest.mark.parametrize("voting", ["hard", "soft"])
-def test_votes_count_what_they_should(digits, voting):
+def test_votes_count_what_they_should(digits, voting, dtype):
+    X, y = digits[0].astype(dtype), digits[1]
     estimators = [("one", small(random_state=1)), ("drop", "drop")]
     estimators += [("two", small(random_state=2)), ("three", small(random_state=3))]
-    model = VotingClassifier(estimators, voting=voting, weights=[1, 90, 2, 1.5])
+    model = VotingClassifier(estimators, voting=voting, weights=[1, 90, 2, 3])
 
-    assert_predicts_the_same(model.fit(*digits), digits[0])
+    assert_predicts_the_same(model.fit(X, y), X)
 
 
+@pytest.mark.filterwarnings("ignore:Attribute `prob._` was deprecated:FutureWarning")
+@pytest.mark.parametrize("n_classes", [2, 10])
+def test_what_an_estimator_predicts_need_not_have_its_highest_score(digits, n_classes):
+    X, y = digits[0], digits[1] % n_classes
+    votes = [("ours", small()), ("other", SVC()), ("line", LinearSVC())]
+
+    assert_predicts_the_same(VotingClassifier(votes, weights=[1, 3, 1]).fit(X, y), X)
+    stacking = StackingClassifier([("one", small()), ("two", small())], SVC(), cv=2)
+    label, _ = run(to_onnx(stacking.fit(X, y), X), X)
+    assert_array_equal(label, stacking.predict(X))
+
+
+@either_float
 @pytest.mark.parametrize("n_classes", [2, 10])
 @pytest.mark.parametrize("passthrough", [True, False])
 @pytest.mark.parametrize("method", ["predict_proba", "decision_function"])
-def test_each_stacking_is_converted(digits, method, passthrough, n_classes):
-    X, y = digits
+def test_each_stacking_is_converted(digits, method, passthrough, n_classes, dtype):
+    X, y = digits[0].astype(dtype), digits[1]
     model = StackingClassifier(
         [("one", small()), ("two", make_pipeline(ImageScaler(1), small()))],
         small(max_epochs=9),
@@ -235,6 +257,23 @@ def test_each_stacking_is_converted(digits, method, passthrough, n_classes):
     )
 
     assert_predicts_the_same(model.fit(X, y % n_classes), X)
+
+
+def test_frozen_classifiers_and_searches_are_converted_wherever_they_are(digits):
+    X, y = digits
+    frozen = FrozenEstimator(small().fit(X, y))
+    calibrated = CalibratedClassifierCV(make_pipeline(ImageScaler(1), frozen), cv=2)
+    # The one classifier is asked for scores of either kind.
+    for estimators in (
+        [("a", frozen), ("b", calibrated)],
+        [("b", calibrated), ("a", frozen)],
+    ):
+        assert_predicts_the_same(
+            VotingClassifier(estimators, voting="soft").fit(X, y), X
+        )
+    search = GridSearchCV(small(), {"dropout": [0.0, 0.5]}, cv=2)
+    model = make_pipeline(ImageScaler(1), FrozenEstimator(search.fit(X, y)))
+    assert_predicts_the_same(model.fit(X, y), X)
 
 
 def test_a_scaler_is_converted(digits):
@@ -260,6 +299,8 @@ def test_what_is_not_fitted_is_refused(digits):
     ("X", "match"),
     [
         (np.zeros((3, 63), np.float32), "X has 63 features, but MNISTMLPClassifier is"),
+        (np.full((3, 64), np.nan), "Input X contains NaN"),
+        (None, r"X has shape \(\) and type object"),
         (np.zeros((0, 64), np.float32), r"X has shape \(0, 64\) .* one or more images"),
         (np.full((3, 64), "a"), r"X has shape \(3, 64\) and type <U1; "),
         (np.zeros(64, np.float32), r"X has shape \(64,\)"),
@@ -294,11 +335,32 @@ class Unknown(ClassifierMixin, BaseEstimator):
         self.classes_ = np.unique(y)
         return self
 
+    def predict(self, X):
+        return np.full(len(X), self.classes_[0])
+
 
 def test_an_unknown_classifier_is_named(digits):
     X, y = digits
 
     fail_to_convert(Unknown().fit(X, y), X, "This Unknown cannot be converted to ONNX")
+
+
+def test_what_does_not_predict_is_refused(digits):
+    fail_to_convert(LinearRegression().fit(*digits), digits[0], "is neither a class")
+
+
+def test_calibration_on_a_part_of_the_classes_is_refused(digits):
+    X, y = digits
+    y = np.where(np.arange(len(y)) < 250, y % 3, 3 + y % 2)
+    model = CalibratedClassifierCV(small(), cv=KFold(2))
+
+    fail_to_convert(model.fit(X, y), X, "has not seen all classes")
+
+
+def test_labels_of_another_kind_are_refused(digits):
+    model = small().fit(digits[0], digits[1].astype(np.uint64) + np.uint64(2**63))
+
+    fail_to_convert(model, digits[0], "are neither int64 nor text")
 
 
 def test_stacked_labels_are_refused(digits):
@@ -313,7 +375,13 @@ def test_a_conversion_that_predicts_something_else_is_refused(
 ):
     model = small().fit(*digits)
     was = getattr(MNISTMLPClassifier, method)
-    monkeypatch.setattr(MNISTMLPClassifier, method, lambda self, X: was(self, X) + 1)
+
+    def predict(self, X):
+        outputs = was(self, X)
+        outputs[60] += 1
+        return outputs
+
+    monkeypatch.setattr(MNISTMLPClassifier, method, predict)
 
     fail_to_convert(model, digits[0], f"it would not {method} the same")
 
