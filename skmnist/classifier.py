@@ -439,12 +439,13 @@ class MNISTMLPClassifier(ClassifierMixin, ImageEstimator):
         return self.net_.forward_numpy(self._validate_rows(X, self._dtype), head)
 
     def __sklearn_clone__(self):
-        # As scikit-learn clones, but for callbacks that cannot be made anew.
-        template: Any = object.__new__(type(self))
-        vars(template).update(vars(self), callbacks=None)
-        cloned = super(MNISTMLPClassifier, template).__sklearn_clone__()
-        cloned.callbacks = callbacks.clone_callbacks(self.callbacks)
-        return cloned
+        try:
+            return super().__sklearn_clone__()
+        except Exception:  # of a callback that cannot be cloned
+            template: Any = object.__new__(type(self))
+            shared = callbacks.SharedCallbacks(self.callbacks)
+            vars(template).update(vars(self), callbacks=shared)
+            return super(MNISTMLPClassifier, template).__sklearn_clone__()
 
     def __getstate__(self):  # plain: no skorch net, no torch tensor on any device
         attributes = dict(super().__getstate__(), _skmnist_version=__version__)

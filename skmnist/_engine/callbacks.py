@@ -54,12 +54,28 @@ def clone_callbacks(callbacks: Any) -> Any:
     callbacks : list or tuple of :class:`skorch.callbacks.Callback`
         Instances, classes or pairs of a name and one; anything else is cloned whole.
     """
-    if isinstance(callbacks, (list, tuple)):
+    if type(callbacks) in (list, tuple):
         return type(callbacks)(map(clone_callbacks, callbacks))
     try:
         return clone(callbacks, safe=False)
     except Exception:
         return callbacks
+
+
+class SharedCallbacks:
+    """A parameter that scikit-learn clones by `clone_callbacks`.
+
+    Parameters
+    ----------
+    callbacks : list or tuple of :class:`skorch.callbacks.Callback`
+        The parameter.
+    """
+
+    def __init__(self, callbacks: Any):
+        self.callbacks = callbacks
+
+    def __sklearn_clone__(self):
+        return clone_callbacks(self.callbacks)
 
 
 class EarlyStopping(skorch.callbacks.EarlyStopping):

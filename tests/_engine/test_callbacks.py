@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import weakref
+from collections import namedtuple
 
 import numpy as np
 import pytest
@@ -87,6 +88,40 @@ def test_a_clone_is_as_scikit_learn_makes_it():
     assert parameters.pop("callbacks")[0] is not others.pop("callbacks")[0]
     assert parameters == others
     assert others["class_weight"] is not classifier.class_weight
+
+
+class OwnCallbacks(MNISTMLPClassifier):
+    def __init__(self, name="share", callbacks=None):
+        super().__init__(
+            callbacks=callbacks or [EpochScoring("accuracy", name=name)], max_epochs=2
+        )
+        self.name = name
+
+
+class NoCallbacks(MNISTMLPClassifier):
+    def __init__(self, name="share"):
+        super().__init__(callbacks=[EpochScoring("accuracy", name=name)], max_epochs=2)
+        self.name = name
+
+
+def test_subclasses_are_cloned_as_scikit_learn_does():
+    own = clone(OwnCallbacks(callbacks=[EpochScoring("accuracy", name="a")]))
+    none = clone(NoCallbacks().set_params(name="b"))
+
+    assert own.callbacks[0].name == "a"
+    assert none.callbacks[0].name == "b"
+    losses = []
+    shared = clone(OwnCallbacks(callbacks=[CannotBeCloned(losses)]))
+    assert shared.callbacks[0]._trial is losses
+
+
+Pair = namedtuple("Pair", "name callback")
+
+
+def test_a_pair_of_any_kind_is_taken(digits):
+    pair = Pair("scoring", EpochScoring("accuracy", name="share"))
+
+    assert "share" in fit(digits, pair).history_
 
 
 def test_early_stopping_goes_back_to_the_best_epoch(digits):
@@ -242,7 +277,7 @@ def test_verbose_2_shows_a_bar_on_a_terminal():
     termios.tcsetwinsize(terminal, (24, 100))
     code = """
 import numpy as np
-from skmnist import ImageScaler, MNISTMLPClassifier
+from skmnist import MNISTMLPClassifier
 X = np.eye(40, dtype=np.float32)
 MNISTMLPClassifier(max_epochs=2, verbose=2).fit(X, np.arange(40) % 2)
 """
