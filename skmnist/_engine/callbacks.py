@@ -12,6 +12,7 @@ from skorch import NeuralNet
 from skorch.callbacks import Callback, PassthroughScoring, PrintLog
 from tqdm.auto import tqdm
 
+from skmnist._engine.state import RNG_KEY
 from skmnist._sklearn import begin_tasks
 
 
@@ -103,7 +104,7 @@ class EpochLog(PrintLog):
 
     def __init__(self):
         # tqdm prints above the progress bar where there is one.
-        super().__init__(keys_ignored="rng", sink=tqdm.write)
+        super().__init__(keys_ignored=RNG_KEY, sink=tqdm.write)
 
     def format_row(self, row: dict[str, Any], key: str, color: str) -> str:
         """Format one value; without its best mark it gets no color."""

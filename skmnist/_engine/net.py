@@ -134,6 +134,7 @@ class MLPNet(NeuralNetClassifier):
                 pass
             finally:
                 self._forget_unfinished_epoch()
+                self._set_mode(training=False)  # as who looks at the module expects
                 self.notify("on_train_end", **whole)
         self._warn_of_divergence()
 

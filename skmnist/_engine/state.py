@@ -18,6 +18,9 @@ from skmnist._parameters import as_sizes, check_parameters, select_of_net
 if TYPE_CHECKING:
     import pandas as pd
 
+# skorch's loggers leave out what begins so.
+RNG_KEY = "event_rng"
+EARLIER_RNG_KEY = "rng"  # in files of earlier versions
 HISTORY_COLUMNS = (
     "epoch",
     "train_loss",
@@ -96,6 +99,7 @@ def load_plain_state(net: NeuralNet, state: dict[str, Any]) -> NeuralNet:
             "damaged."
         )
     net.module_.load_state_dict(_map_tensors(_to_tensor, state["weights"]))
+    net.module_.eval()
     net.optimizer_.load_state_dict(_map_tensors(_to_tensor, state["optimizer"]))
     net.history.clear()
     net.history.extend(dict(epoch) for epoch in state["history"])
@@ -162,15 +166,17 @@ def record_rng(history: Any, rng: np.random.Generator) -> None:
     skorch's Checkpoint keeps the history, so that a training can continue from there.
     """
     for epoch in history[-2:]:  # of the epoch before, and of this one if recorded
-        epoch.pop("rng", None)
+        epoch.pop(RNG_KEY, None)
+        epoch.pop(EARLIER_RNG_KEY, None)
     state = rng.bit_generator.state
     words = state["state"]["state"].tolist()  # plain, for JSON
-    history.record("rng", {**state, "state": {"state": words}})
+    history.record(RNG_KEY, {**state, "state": {"state": words}})
 
 
 def restore_rng(history: Any, rng: np.random.Generator) -> None:
     """Restore the state that :func:`record_rng` recorded."""
-    state = history[-1, "rng"]
+    last = history[-1]
+    state = last[RNG_KEY] if RNG_KEY in last else last[EARLIER_RNG_KEY]
     words = np.array(state["state"]["state"], dtype=np.uint64)
     rng.bit_generator.state = {**state, "state": {"state": words}}
 
@@ -194,7 +200,7 @@ def make_history_table(history: Sequence[dict[str, Any]]) -> pd.DataFrame:
         {
             "duration" if name == "dur" else name: value
             for name, value in epoch.items()
-            if name not in ("batches", "rng")
+            if name not in ("batches", RNG_KEY, EARLIER_RNG_KEY)
             and not name.endswith(("_best", "_batch_count"))
         }
         for epoch in history

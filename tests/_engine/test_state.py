@@ -13,8 +13,9 @@ import skorch.callbacks
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.pipeline import make_pipeline
+from skorch.callbacks.logging import filter_log_keys
 
-from listeners import OnTrainBegin
+from listeners import OnTrainBegin, StopAt
 from skmnist import ImageScaler, MNISTMLPClassifier, save_model
 from small_models import fit, small
 
@@ -199,7 +200,45 @@ def test_epochs_that_a_warm_start_loads_count_once(digits, tmp_path):
 def test_the_last_epoch_alone_holds_the_random_state(digits):
     model = small(max_epochs=3).fit(*digits)
 
-    assert ["rng" in epoch for epoch in model.net_.history] == [False, False, True]
+    assert ["event_rng" in epoch for epoch in model.net_.history] == [
+        False,
+        False,
+        True,
+    ]
+
+
+def test_skorchs_loggers_see_numbers_alone(digits):
+    last = small().fit(*digits).net_.history[-1]
+
+    logged = list(filter_log_keys(last, keys_ignored=["batches"]))
+
+    assert {"train_loss", "valid_accuracy", "dur"} <= set(logged)
+    assert all(isinstance(last[name], float) for name in logged)
+
+
+def test_a_state_of_an_earlier_version_goes_on_exactly(digits):
+    model = small().fit(*digits)
+    state = model.__getstate__()
+    last = state["_net_state"]["history"][-1]
+    last["rng"] = last.pop("event_rng")
+    loaded = small()
+    loaded.__setstate__(state)
+
+    assert_array_equal(
+        loaded.partial_fit(*digits).predict_proba(digits[0]),
+        model.partial_fit(*digits).predict_proba(digits[0]),
+    )
+    assert "rng" not in loaded.history_
+
+
+def test_the_module_no_longer_trains_after_a_fit(digits):
+    for model in (
+        small(validation_split=None),
+        small(callbacks=[StopAt("on_epoch_begin", 2)]),
+    ):
+        assert not model.fit(*digits).module_.training
+    assert not model.partial_fit(*digits).module_.training
+    assert not pickle.loads(pickle.dumps(model)).module_.training
 
 
 def test_history_is_a_frame_with_a_row_an_epoch(digits):

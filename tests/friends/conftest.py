@@ -96,4 +96,4 @@ def fitted(model, digits):
 @pytest.fixture
 def module(fitted):
     """The torch module of that model, without dropout."""
-    return fitted[-1].module_.eval()
+    return fitted[-1].module_

@@ -33,7 +33,7 @@ FRIENDS = [
         """
         from captum.attr import IntegratedGradients
 
-        module = model[-1].module_.eval()
+        module = model[-1].module_
         attributions = IntegratedGradients(module).attribute(images, target=3)
         """,
     ),
@@ -128,8 +128,7 @@ FRIENDS = [
     Friend(
         "MLflow",
         "mlflow",
-        "autolog, saved models as cloudpickle and as skops, and skorch's MlflowLogger, "
-        'which needs ``keys_ignored="rng"``',
+        "autolog, saved models as cloudpickle and as skops, and skorch's MlflowLogger",
         """
         import mlflow
         from skmnist.persistence import TRUSTED_TYPES
@@ -159,7 +158,7 @@ FRIENDS = [
         """
         import torch
 
-        module = model[-1].module_.eval()
+        module = model[-1].module_
         torch.onnx.export(module, (images[:2],), "module.onnx", dynamo=True)
         """,
     ),
@@ -263,7 +262,7 @@ FRIENDS = [
         """
         import torch
 
-        program = torch.export.export(model[-1].module_.eval(), (images[:2],))
+        program = torch.export.export(model[-1].module_, (images[:2],))
         """,
     ),
     Friend(

@@ -56,7 +56,7 @@ def test_skorchs_logger_records_each_epoch(digits, make_classifier):
     client = mlflow.MlflowClient()
     run = client.create_run(mlflow.get_experiment_by_name("digits").experiment_id)
 
-    logger = MlflowLogger(run, client, create_artifact=False, keys_ignored="rng")
+    logger = MlflowLogger(run, client, create_artifact=False)
 
     classifier = make_classifier(max_epochs=3, callbacks=[logger])
     classifier.fit(X_train / 16, y_train)
