@@ -5,7 +5,6 @@ import warnings
 from pathlib import Path
 
 import matplotlib
-from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sphinx_gallery.sorting import ExplicitOrder
 
 import skmnist
@@ -59,7 +58,6 @@ copybutton_exclude = ".linenos, .gp, .go"
 sphinx_gallery_conf = {
     "examples_dirs": "examples",
     "gallery_dirs": "auto_examples",
-    "filename_pattern": r"/plot_",
     "within_subsection_order": ExplicitOrder(
         [
             "plot_lecture.py",
@@ -71,9 +69,12 @@ sphinx_gallery_conf = {
             "plot_early_stopping.py",
             "plot_grid_search.py",
             "plot_learning_curves_of_a_search.py",
+            "plot_halving_on_epochs.py",
+            "plot_nested_cross_validation.py",
+            "plot_cluster_search.py",
+            "plot_out_of_core.py",
             "plot_calibration.py",
             "plot_save_and_load.py",
-            "*",
         ]
     ),
     "backreferences_dir": "generated/backreferences",
@@ -82,7 +83,6 @@ sphinx_gallery_conf = {
     "write_computation_times": False,
     "show_signature": False,
     "download_all_examples": False,
-    "default_thumb_file": str(HERE / "_static" / "script.svg"),
 }
 
 html_theme = "pydata_sphinx_theme"

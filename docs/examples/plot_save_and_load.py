@@ -90,7 +90,13 @@ for path in sorted(folder.iterdir()):
 # %%
 # The history on its own
 # ----------------------
+# It is a DataFrame. Any file that can hold one is enough to draw the curves:
 
-history = model[-1].history_
-history.to_csv(folder / "history.csv", index=False)
-history.round(4)
+import matplotlib.pyplot as plt
+import pandas as pd
+
+from skmnist import HistoryDisplay
+
+model[-1].history_.to_csv(folder / "history.csv", index=False)
+HistoryDisplay.from_history(pd.read_csv(folder / "history.csv"))
+plt.show()

@@ -1,0 +1,101 @@
+"""
+Nested cross-validation
+=======================
+
+The best score of a search is optimistic, since it is the best of many. Nested
+cross-validation repeats the search in each outer fold and evaluates the best model on
+images that the search has not seen.
+"""
+
+# %%
+# The fewer images, the more chance decides which candidate wins. Use 1,000:
+
+from sklearn.datasets import load_digits
+
+from skmnist import fetch_mnist
+
+try:
+    X, y = fetch_mnist(return_X_y=True, download_if_missing=False)
+    data = "MNIST"
+except OSError:
+    X, y = load_digits(return_X_y=True)
+    data = "scikit-learn's digits"
+X, y = X[:1000], y[:1000]
+print(f"{data}: {len(X):,} images")
+
+# %%
+# A search
+# --------
+# Nine candidates, five folds, and the best mean score:
+
+from sklearn.model_selection import GridSearchCV, StratifiedKFold
+from sklearn.pipeline import make_pipeline
+
+from skmnist import ImageScaler, MNISTMLPClassifier
+
+model = make_pipeline(
+    ImageScaler(max_intensity=X.max()),
+    MNISTMLPClassifier(validation_split=None, random_state=0),
+)
+grid = {
+    "mnistmlpclassifier__dropout": [0.1, 0.3, 0.5],
+    "mnistmlpclassifier__learning_rate": [2e-3, 4e-3, 8e-3],
+}
+outer_folds = StratifiedKFold(5, shuffle=True, random_state=0)
+search = GridSearchCV(model, grid, cv=outer_folds).fit(X, y)
+print(f"best score {search.best_score_:.4f}")
+
+# %%
+# The search in each fold
+# -----------------------
+# To scikit-learn a search is a classifier like any other, which cross-validation can
+# fit and score. For each outer fold it now sees the other four only, and splits them
+# again. With ``n_jobs=-1`` the outer folds would run in parallel.
+
+from sklearn.model_selection import cross_validate
+
+inner_folds = StratifiedKFold(3, shuffle=True, random_state=1)
+nested = cross_validate(
+    GridSearchCV(model, grid, cv=inner_folds),
+    X,
+    y,
+    cv=outer_folds,
+    return_estimator=True,
+)
+
+# %%
+# What each search has chosen, and how good that is on the fold it has not seen:
+
+import pandas as pd
+
+table = pd.DataFrame([each.best_params_ for each in nested["estimator"]])
+table.columns = table.columns.str.removeprefix("mnistmlpclassifier__")
+table["accuracy"] = nested["test_score"]
+table
+
+# %%
+# The accuracy to report is the mean over the folds:
+
+score = nested["test_score"]
+print(f"accuracy {score.mean():.4f} +- {score.std():.4f}")
+
+# %%
+# Chosen and not chosen
+# ---------------------
+# Each point is one candidate on one outer fold. The best score of the first search
+# belongs to the candidate that these points favor. A search that cannot see them
+# chooses others, shown by circles.
+
+import matplotlib.pyplot as plt
+
+fig, ax = plt.subplots(layout="constrained")
+for fold, chosen in enumerate(nested["test_score"]):
+    scores = search.cv_results_[f"split{fold}_test_score"]
+    ax.scatter([fold] * len(scores), scores, color="C0", s=15)
+    ax.scatter(fold, chosen, s=120, facecolor="none", edgecolor="C1", linewidth=2)
+ax.axhline(search.best_score_, color="C0", label="best score of the search")
+ax.axhline(score.mean(), color="C1", linestyle="--", label="nested cross-validation")
+ax.set(xlabel="Outer fold", ylabel="Accuracy", xticks=range(5))
+ax.set_title("Candidates by outer fold, and the chosen ones")
+ax.legend()
+plt.show()
