@@ -62,6 +62,7 @@ sphinx_gallery_conf = {
         [
             "plot_lecture.py",
             "plot_mistakes.py",
+            "plot_label_errors.py",
             "plot_hidden_units.py",
             "plot_accuracy.py",
             "plot_your_own_digits.py",
@@ -82,6 +83,7 @@ sphinx_gallery_conf = {
     "abort_on_example_error": True,
     "write_computation_times": False,
     "show_signature": False,
+    "remove_config_comments": True,
     "download_all_examples": False,
 }
 
