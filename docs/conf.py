@@ -64,6 +64,7 @@ sphinx_gallery_conf = {
             "plot_mistakes.py",
             "plot_label_errors.py",
             "plot_hidden_units.py",
+            "plot_which_pixels.py",
             "plot_accuracy.py",
             "plot_your_own_digits.py",
             "plot_learning_rate.py",

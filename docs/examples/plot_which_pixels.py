@@ -1,0 +1,139 @@
+"""
+Which pixels
+============
+
+Why does the network read this digit as a 4? Three answers for the same images: the
+gradient, which skmnist draws itself, integrated gradients from `captum
+<https://captum.ai>`_, and the values of `SHAP <https://shap.readthedocs.io>`_. Both
+libraries take the fitted network, a PyTorch module, as it is. This example needs
+``pip install captum shap``.
+"""
+
+# %%
+# A fitted model
+# --------------
+
+from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
+from sklearn.pipeline import make_pipeline
+
+from skmnist import ImageScaler, MNISTMLPClassifier, fetch_mnist
+
+try:
+    X, y = fetch_mnist(subset="all", return_X_y=True, download_if_missing=False)
+    data = "MNIST"
+except OSError:
+    X, y = load_digits(return_X_y=True)
+    data = "scikit-learn's digits"
+X_train, X_test, y_train, y_test = train_test_split(
+    X, y, test_size=1 / 7, shuffle=False
+)
+
+scaler = ImageScaler(max_intensity=X.max())
+classifier = MNISTMLPClassifier(
+    max_epochs=5,
+    optimizer="adamw",
+    optimizer_params={"weight_decay": 0.1},
+    random_state=0,
+)
+model = make_pipeline(scaler, classifier).fit(X_train, y_train)
+print(f"{data}, test accuracy {model.score(X_test, y_test):.4f}")
+
+# %%
+# The network and its pixels
+# --------------------------
+# ``module_`` maps scaled pixels to logits. Explained is the logit of the predicted
+# class, for one image each of six digits.
+
+import math
+
+import numpy as np
+import torch
+
+module = classifier.module_
+chosen = np.unique(y_test, return_index=True)[1][4:]
+images = torch.from_numpy(scaler.transform(X_test[chosen])).requires_grad_()
+predicted = module(images).argmax(dim=1)
+print("true:     ", *y_test[chosen])
+print("predicted:", *predicted.numpy())
+
+# %%
+# The gradient
+# ------------
+# It tells what a little more ink on a pixel would do to the logit, whether there is ink
+# now or not. :meth:`skmnist.ImageGridDisplay.from_saliency` draws the same in one line.
+
+from captum.attr import IntegratedGradients, Saliency
+
+gradients = Saliency(module).attribute(images, target=predicted, abs=False)
+
+# %%
+# Integrated gradients
+# --------------------
+# They tell what the ink that is there has done, compared with an empty image: the
+# gradient is averaged on the way from the empty image to this one, and multiplied by
+# the ink. Pixels without ink get nothing.
+
+integrated = IntegratedGradients(module).attribute(
+    images, target=predicted, n_steps=200
+)
+
+# %%
+# SHAP values
+# -----------
+# They compare with other images, not with an empty one, so that missing ink counts as
+# well. DeepExplainer propagates the differences through the layers.
+
+import shap
+
+others = torch.from_numpy(scaler.transform(X_train[:200]))
+values = shap.DeepExplainer(module, others).shap_values(images)
+shap_values = values[np.arange(len(chosen)), :, predicted]
+
+# %%
+# The values of both methods add up to the logit, less that of what they compare with:
+
+with torch.no_grad():
+    logits = module(images).gather(1, predicted[:, None])[:, 0]
+    of_empty = module(torch.zeros_like(images)).gather(1, predicted[:, None])[:, 0]
+    of_others = module(others).mean(dim=0)[predicted]
+
+import pandas as pd
+
+pd.DataFrame(
+    {
+        "logit - empty image's": logits - of_empty,
+        "integrated gradients": integrated.sum(dim=1).detach(),
+        "logit - other images'": logits - of_others,
+        "SHAP values": shap_values.sum(axis=1),
+    },
+    index=pd.Index(predicted.numpy(), name="digit"),
+).round(2)
+
+# %%
+# Side by side
+# ------------
+# Red pixels speak for the predicted digit, blue ones against it. Each image is divided
+# by its largest value. The gradient is scattered all over the image; integrated
+# gradients stay on the ink; SHAP also values the gaps that make a digit what it is.
+
+import matplotlib.pyplot as plt
+
+from skmnist import ImageGridDisplay
+
+methods = {
+    "gradient": gradients.detach().numpy(),
+    "integrated": integrated.detach().numpy(),
+    "SHAP": shap_values,
+}
+size = math.isqrt(X.shape[1])
+shown = np.concatenate(list(methods.values()))
+shown = shown / np.abs(shown).max(axis=1, keepdims=True)
+ImageGridDisplay(
+    shown.reshape(-1, size, size),
+    titles=[f"{name}, {digit}" for name in methods for digit in predicted],
+    outlines=np.tile(images.detach().reshape(-1, size, size), (len(methods), 1, 1)),
+    value_name="share of the largest value",
+    title="Pixels for the predicted digit (red) and against it (blue)",
+).plot(n_columns=len(chosen))
+plt.show()
