@@ -72,6 +72,7 @@ sphinx_gallery_conf = {
             "plot_grid_search.py",
             "plot_learning_curves_of_a_search.py",
             "plot_halving_on_epochs.py",
+            "plot_pruning.py",
             "plot_nested_cross_validation.py",
             "plot_cluster_search.py",
             "plot_out_of_core.py",
