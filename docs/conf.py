@@ -79,6 +79,7 @@ sphinx_gallery_conf = {
             "plot_calibration.py",
             "plot_conformal.py",
             "plot_save_and_load.py",
+            "plot_onnx.py",
         ]
     ),
     "backreferences_dir": "generated/backreferences",

@@ -1,0 +1,108 @@
+"""
+Out of Python
+=============
+
+A web page, a phone or a server in another language has no scikit-learn. It can have an
+`ONNX runtime <https://onnxruntime.ai>`_, and :func:`~skmnist.to_onnx` turns a fitted
+model into the format that these read, from the raw pixels to the label. This example
+needs ``pip install 'skmnist[onnx]' onnxruntime``.
+"""
+
+# %%
+# A fitted model
+# --------------
+
+from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
+from sklearn.pipeline import make_pipeline
+
+from skmnist import ImageScaler, MNISTMLPClassifier, fetch_mnist
+
+try:
+    X, y = fetch_mnist(subset="all", return_X_y=True, download_if_missing=False)
+    data = "MNIST"
+except OSError:
+    X, y = load_digits(return_X_y=True)
+    data = "scikit-learn's digits"
+X_train, X_test, y_train, y_test = train_test_split(
+    X, y, test_size=1 / 7, shuffle=False
+)
+
+model = make_pipeline(
+    ImageScaler(max_intensity=X.max()), MNISTMLPClassifier(max_epochs=5, random_state=0)
+)
+model.fit(X_train, y_train)
+print(f"{data}, test accuracy {model.score(X_test, y_test):.4f}")
+
+# %%
+# The file
+# --------
+# The images show what the file will be given: their type and number of pixels. The
+# scaler is in the file; dropout, optimizer and history are not, so that it is smaller
+# than one that can continue the training.
+
+import tempfile
+from pathlib import Path
+
+import joblib
+
+from skmnist import to_onnx
+
+folder = Path(tempfile.mkdtemp())  # or any other folder
+onnx_model = to_onnx(model, X_train)
+(folder / "digits.onnx").write_bytes(onnx_model.SerializeToString())
+joblib.dump(model, folder / "digits.joblib")
+for path in sorted(folder.iterdir(), reverse=True):
+    print(f"{path.name:14}{path.stat().st_size / 1e6:6.2f} MB")
+
+# %%
+# The same predictions
+# --------------------
+# The runtime has bindings for C, C++, C#, Java, JavaScript and others. Its Python one
+# looks like this:
+
+import numpy as np
+import onnxruntime
+
+session = onnxruntime.InferenceSession(folder / "digits.onnx")
+labels, probabilities = session.run(["label", "probabilities"], {"X": X_test})
+
+n_equal = (labels == model.predict(X_test)).sum()
+difference = np.abs(probabilities - model.predict_proba(X_test)).max()
+print(f"equal labels: {n_equal:,} of {len(X_test):,}")
+print(f"largest difference of a probability: {difference:.1e}")
+
+# %%
+# The speed
+# ---------
+# The best of several runs, for one image and for all at once:
+
+import timeit
+from functools import partial
+
+import pandas as pd
+
+predict = {
+    "model.predict": model.predict,
+    "onnxruntime": lambda images: session.run(["label"], {"X": images}),
+}
+milliseconds = pd.DataFrame(index=pd.Index(["1", f"{len(X_test):,}"], name="images"))
+for name, function in predict.items():
+    milliseconds[name] = [
+        1000 * min(timeit.repeat(partial(function, images), number=1, repeat=20))
+        for images in (X_test[:1], X_test)
+    ]
+milliseconds.round(3)
+
+# %%
+# For single images most of the time of ``model.predict`` is spent on checks of the
+# input, in Python.
+
+import matplotlib.pyplot as plt
+
+ax = milliseconds.plot.bar(logy=True, rot=0, ylabel="Milliseconds")
+ax.set_title("Time to predict")
+ax.margins(y=0.1)
+for bars in ax.containers:
+    ax.bar_label(bars, fmt="%.2g")
+plt.show()
