@@ -132,14 +132,20 @@ def check_outputs(
 def unwrap(estimator: Any) -> Any:
     """Return an estimator without what has no part in its predictions.
 
-    These are searches, of which the best estimator is left, and FrozenEstimator.
+    These are searches, of which the best estimator is left, FrozenEstimator, and steps
+    that pass everything through.
     """
     if hasattr(estimator, "best_estimator_"):
         return unwrap(estimator.best_estimator_)
     if isinstance(estimator, FrozenEstimator):
         return unwrap(estimator.estimator)
     if type(estimator) is Pipeline:
-        return Pipeline([(name, unwrap(step)) for name, step in estimator.steps])
+        steps = [
+            (name, unwrap(step))
+            for name, step in estimator.steps
+            if step not in (None, "passthrough")
+        ]
+        return Pipeline(steps)
     return estimator
 
 

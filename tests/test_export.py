@@ -18,7 +18,7 @@ from sklearn.feature_selection import VarianceThreshold
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.model_selection import GridSearchCV, KFold
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, LinearSVC
 from skorch.callbacks import Callback
@@ -274,6 +274,14 @@ def test_frozen_classifiers_and_searches_are_converted_wherever_they_are(digits)
     search = GridSearchCV(small(), {"dropout": [0.0, 0.5]}, cv=2)
     model = make_pipeline(ImageScaler(1), FrozenEstimator(search.fit(X, y)))
     assert_predicts_the_same(model.fit(X, y), X)
+
+
+def test_steps_that_pass_everything_through_are_left_out(digits):
+    model = Pipeline([("scale", ImageScaler(1)), ("no", "passthrough"), ("m", small())])
+
+    assert_predicts_the_same(model.fit(*digits), digits[0])
+    model.set_params(scale=None)
+    assert_predicts_the_same(model.fit(*digits), digits[0])
 
 
 def test_a_scaler_is_converted(digits):

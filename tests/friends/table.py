@@ -221,7 +221,7 @@ FRIENDS = [
         """
         import skmnist
 
-        onnx_model = skmnist.to_onnx(model, X[:1])
+        onnx_model = skmnist.to_onnx(model, X)
         """,
     ),
     Friend(

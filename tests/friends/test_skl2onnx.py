@@ -10,7 +10,7 @@ import skmnist
 def test_a_model_runs_without_scikit_learn(digits, fitted):
     X_test = digits[1].astype(np.float32)
 
-    onnx_model = skmnist.to_onnx(fitted, X_test[:1])
+    onnx_model = skmnist.to_onnx(fitted, X_test)
     session = onnxruntime.InferenceSession(onnx_model.SerializeToString())
     name = session.get_inputs()[0].name
     labels, probabilities = session.run(None, {name: X_test})
