@@ -25,7 +25,7 @@ from skmnist._engine.optimizer import (
     change_settings,
     forget_faint_momentum,
 )
-from skmnist._engine.products import TILE
+from skmnist._engine.products import TILE, have_same_bits
 from skmnist._engine.state import record_rng, restore_rng
 from skmnist._engine.tally import Tally
 from skmnist._sklearn import warn
@@ -342,7 +342,8 @@ class MLPNet(NeuralNetClassifier):
         batches = iterator.weighted()
         is_on_cpu = torch.device(self.device).type == "cpu"
         # Only where the results do not depend on the number of threads.
-        if training and self._steps_by_hand and is_on_cpu and not are_batches_seen:
+        are_bits_the_same = self._steps_by_hand and is_on_cpu and have_same_bits()
+        if training and are_bits_the_same and not are_batches_seen:
             batches = torch_threads.watched(batches)
         for number, (batch, weight) in enumerate(batches):
             if training and number % STEPS_BETWEEN == 0:

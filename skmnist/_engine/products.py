@@ -77,6 +77,15 @@ def multiply(a: torch.Tensor, b: torch.Tensor, out: torch.Tensor) -> None:
         torch.bmm(a.view(shape), b.expand(n_parts, *b.shape), out=out.view(shape))
 
 
+def have_same_bits() -> bool:
+    """Tell whether products have the same bits on any number of threads.
+
+    Those of bfloat16 do not on Intel's processors with AMX: there oneDNN shares out
+    long sums among the threads.
+    """
+    return not (is_intel() and has_amx() and _is_bfloat16_wanted())
+
+
 def find_factor_dtype(X: torch.Tensor) -> torch.dtype:
     """Return the float type in which hidden layers multiply.
 

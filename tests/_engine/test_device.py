@@ -12,7 +12,7 @@ from numpy.testing import assert_array_equal
 from skorch.callbacks import Callback
 
 from skmnist import ImageScaler, MNISTMLPClassifier
-from skmnist._engine import device
+from skmnist._engine import device, products
 from skmnist._engine.device import FreeCores, TorchThreads, resolve_device
 from small_models import small
 
@@ -260,3 +260,17 @@ def test_some_trainings_are_not_watched(digits, busy_machine, callback):
     small(callbacks=[callback]).fit(*digits)
 
     assert busy_machine.limit == math.inf
+
+
+@pytest.mark.usefixtures("two_threads")
+@pytest.mark.parametrize(("is_intel", "limit"), [(True, math.inf), (False, 1)])
+def test_training_in_bfloat16_with_amx_is_not_watched(
+    monkeypatch, digits, precision, busy_machine, is_intel, limit
+):
+    monkeypatch.setattr(products, "has_amx", lambda: True)
+    monkeypatch.setattr(products, "is_intel", lambda: is_intel)
+    precision("medium")
+
+    small(max_epochs=20, validation_split=None).fit(*digits)
+
+    assert busy_machine.limit == limit
