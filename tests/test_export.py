@@ -396,9 +396,8 @@ def test_a_conversion_that_predicts_something_else_is_refused(
 
 def test_without_onnx_the_extra_is_named(digits, monkeypatch):
     model = small().fit(*digits)
-    monkeypatch.delitem(sys.modules, "skmnist._onnx", raising=False)
-    monkeypatch.delattr(skmnist, "_onnx", raising=False)
-    monkeypatch.setitem(sys.modules, "skl2onnx", None)
+    monkeypatch.setitem(sys.modules, "skmnist.export._conversion", None)
+    monkeypatch.delattr(skmnist.export, "_conversion", raising=False)
 
     with pytest.raises(ImportError, match=r"pip install 'skmnist\[onnx\]'"):
         to_onnx(model, digits[0])

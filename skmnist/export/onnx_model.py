@@ -1,4 +1,4 @@
-"""Fitted models as ONNX, for programs without Python."""
+"""A fitted model as ONNX."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def to_onnx(model: BaseEstimator, X: ArrayLike) -> onnx.ModelProto:
     >>> labels, probabilities = session.run(None, {"X": X})  # doctest: +SKIP
     """
     try:
-        from skmnist import _onnx
+        from skmnist.export import _conversion
     except ImportError as error:
         raise ImportError("to_onnx needs onnx; pip install 'skmnist[onnx]'.") from error
     check_is_fitted(model)
@@ -114,8 +114,8 @@ def to_onnx(model: BaseEstimator, X: ArrayLike) -> onnx.ModelProto:
             f"{type(model).__name__} is neither a classifier nor a transformer."
         )
     try:
-        onnx_model = _onnx.convert(_onnx.unwrap(model), images.dtype, images.shape[1:])
-        _onnx.check_outputs(onnx_model, images, expected)
+        onnx_model = _conversion.convert(model, images.dtype, images.shape[1:])
+        _conversion.check_outputs(onnx_model, images, expected)
     # sklearn-onnx has no error of its own for most of what it cannot do.
     except Exception as error:
         raise ValueError(
