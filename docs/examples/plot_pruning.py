@@ -93,7 +93,7 @@ print(f"{n_pruned} of {len(study.trials)} trials pruned")
 print(f"{n_epochs} epochs instead of {max_epochs * len(study.trials)}")
 
 # %%
-# With 20,000 images and three seeds, such a study took 29% to 39% of the time of
+# With 20,000 images and three seeds, such a study took 29% to 48% of the time of
 # one without a pruner, and found the same best trial (``benchmarks/pruning.py``).
 
 # %%
