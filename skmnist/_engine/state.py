@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 # skorch's loggers leave out what begins so.
 RNG_KEY = "event_rng"
-EARLIER_RNG_KEY = "rng"  # in files of earlier versions
 HISTORY_COLUMNS = (
     "epoch",
     "train_loss",
@@ -167,7 +166,6 @@ def record_rng(history: Any, rng: np.random.Generator) -> None:
     """
     for epoch in history[-2:]:  # of the epoch before, and of this one if recorded
         epoch.pop(RNG_KEY, None)
-        epoch.pop(EARLIER_RNG_KEY, None)
     state = rng.bit_generator.state
     words = state["state"]["state"].tolist()  # plain, for JSON
     history.record(RNG_KEY, {**state, "state": {"state": words}})
@@ -176,7 +174,9 @@ def record_rng(history: Any, rng: np.random.Generator) -> None:
 def restore_rng(history: Any, rng: np.random.Generator) -> None:
     """Restore the state that :func:`record_rng` recorded."""
     last = history[-1]
-    state = last[RNG_KEY] if RNG_KEY in last else last[EARLIER_RNG_KEY]
+    if "rng" in last:  # as earlier versions named it
+        last[RNG_KEY] = last.pop("rng")
+    state = last[RNG_KEY]
     words = np.array(state["state"]["state"], dtype=np.uint64)
     rng.bit_generator.state = {**state, "state": {"state": words}}
 
@@ -200,7 +200,7 @@ def make_history_table(history: Sequence[dict[str, Any]]) -> pd.DataFrame:
         {
             "duration" if name == "dur" else name: value
             for name, value in epoch.items()
-            if name not in ("batches", RNG_KEY, EARLIER_RNG_KEY)
+            if name not in ("batches", RNG_KEY)
             and not name.endswith(("_best", "_batch_count"))
         }
         for epoch in history
