@@ -163,9 +163,7 @@ def test_images_go_in_as_they_are(digits, dtype, shape):
     X = (digits[0] * 16).reshape(-1, *shape).astype(dtype)
     model = make_pipeline(ImageScaler(16), small()).fit(X, digits[1])
 
-    onnx_model = to_onnx(model, X)
-
-    assert_array_equal(run(onnx_model, X)[0], model.predict(X))
+    assert_predicts_the_same(model, X)
 
 
 @pytest.mark.parametrize(
