@@ -17,6 +17,8 @@ from skmnist.export._graph import unwrap
 from skmnist.export._own_converters import register
 from skmnist.export._sklearn_converters import CONVERTERS
 
+register()  # once: what sklearn-onnx knows, it knows in the whole process
+
 
 def convert(model: Any, dtype: np.dtype, shape: tuple[int, ...]) -> onnx.ModelProto:
     """Return a model in ONNX.
@@ -35,7 +37,6 @@ def convert(model: Any, dtype: np.dtype, shape: tuple[int, ...]) -> onnx.ModelPr
     converted : onnx.ModelProto
         The model.
     """
-    register()
     model = unwrap(model)
     # sklearn-onnx gives the type that comes in to all that is computed.
     floats = DoubleTensorType if dtype == np.float64 else FloatTensorType
