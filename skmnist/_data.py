@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 import numbers
-from typing import TYPE_CHECKING, Any, NamedTuple
+from itertools import repeat
+from typing import Any, NamedTuple
 
 import numpy as np
+import scipy.sparse
 from sklearn.model_selection import (
     KFold,
     ShuffleSplit,
@@ -15,11 +17,9 @@ from sklearn.model_selection import (
 )
 from sklearn.preprocessing import LabelEncoder
 from sklearn.utils import check_array
+from sklearn.utils.multiclass import check_classification_targets
 
 from skmnist._parameters import is_valid_split
-
-if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
 
 
 class LabelledImages(NamedTuple):
@@ -29,21 +29,28 @@ class LabelledImages(NamedTuple):
     ----------
     X : ndarray of shape (n_samples, n_pixels)
         All images.
-    codes : ndarray of int64, shape (n_samples,)
-        Their labels, encoded as 0 to n_classes - 1.
+    codes : ndarray of int64, shape (n_samples,), or of floats, (n_samples, n_classes)
+        Their labels, encoded as 0 to n_classes - 1; or 1 for each label that an image
+        has and 0 for the others.
     weight : ndarray of shape (n_samples,) or None
         Their weights; None where all weigh the same.
     rows : ndarray of int, shape (n_rows,)
         The rows that are meant.
-    class_weight : dict or None
-        The factor in the weights that each class has, by its label.
+    class_weight : dict, list of dicts or None
+        The factor in the weights that each class has, by its label; for an indicator
+        one for each column.
     """
 
     X: np.ndarray
     codes: np.ndarray
     weight: np.ndarray | None
     rows: np.ndarray
-    class_weight: dict[Any, float] | None = None
+    class_weight: dict[Any, float] | list[dict[Any, float]] | None = None
+
+    def select(self) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+        """Return the images, labels and weights of the rows that are meant."""
+        weight = None if self.weight is None else self.weight[self.rows]
+        return self.X[self.rows], self.codes[self.rows], weight
 
     def normalized_weight(self) -> np.ndarray | None:
         """Return weights of mean one over the rows; None where there are none.
@@ -56,21 +63,79 @@ class LabelledImages(NamedTuple):
         return self.weight / self.weight[self.rows].mean()
 
 
-def encode_labels(y: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-    """Return the distinct labels, and the position of each label among them.
+def find_target_type(y: Any) -> str:
+    """Return the kind of labels, by their shape.
 
     Parameters
     ----------
-    y : array-like of shape (n_samples,)
+    y : array-like or sparse matrix
         The labels.
 
     Returns
     -------
-    classes : ndarray of shape (n_classes,)
-        The distinct labels, sorted.
-    codes : ndarray of int64, shape (n_samples,)
-        The position of each label of `y`.
+    target_type : {"multiclass", "multilabel", "sparse multilabel"}
+        Multilabel where there is a column for each label.
     """
+    if scipy.sparse.issparse(y):
+        return "sparse multilabel"
+    try:
+        shape = y.shape if hasattr(y, "shape") else np.asarray(y).shape
+    except ValueError:  # lists of several lengths, which validation refuses
+        return "multiclass"
+    return "multilabel" if len(shape) == 2 and shape[1] > 1 else "multiclass"
+
+
+def check_labels(y: Any, name: str = "y") -> np.ndarray:
+    """Return labels as a dense array, of ints where they are multilabel.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_samples,) or ndarray or CSR matrix of (n_samples, n_labels)
+        The labels.
+    name : str, default="y"
+        The parameter that they came in.
+
+    Returns
+    -------
+    y : ndarray
+        The labels.
+
+    Raises
+    ------
+    ValueError
+        If they are no labels, or have columns of other values than 0 and 1.
+    """
+    if y.ndim == 1:
+        check_classification_targets(y)
+        return y
+    y = y.toarray() if scipy.sparse.issparse(y) else y
+    other = np.setdiff1d(y, [0, 1])
+    if other.size:
+        raise ValueError(
+            f"{name} has shape {y.shape} and values such as {other[0]!r}; give one "
+            "label for each image, or a column for each label, 1 where an image has it "
+            "and 0 where not."
+        )
+    return y.astype(np.int64)
+
+
+def encode_labels(y: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Return the distinct labels, and the position of each label among them.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_samples,) or ndarray of shape (n_samples, n_labels)
+        The labels, or an indicator of them.
+
+    Returns
+    -------
+    classes : ndarray of shape (n_classes,)
+        The distinct labels, sorted; of an indicator the numbers of its columns.
+    codes : ndarray of int64, shape (n_samples,) or (n_samples, n_labels)
+        The position of each label of `y`, or the indicator.
+    """
+    if getattr(y, "ndim", 1) == 2:
+        return np.arange(y.shape[1]), y
     encoder = LabelEncoder()
     codes = encoder.fit_transform(y)
     return encoder.classes_, codes.astype(np.int64, copy=False)
@@ -81,8 +146,8 @@ def find_codes(y: np.ndarray, classes: np.ndarray, name: str = "y") -> np.ndarra
 
     Parameters
     ----------
-    y : ndarray of shape (n_samples,)
-        The labels.
+    y : ndarray of shape (n_samples,) or (n_samples, n_labels)
+        The labels, or an indicator of them.
     classes : ndarray of shape (n_classes,)
         Those that the classifier knows, sorted.
     name : str, default="y"
@@ -90,14 +155,22 @@ def find_codes(y: np.ndarray, classes: np.ndarray, name: str = "y") -> np.ndarra
 
     Returns
     -------
-    codes : ndarray of int64, shape (n_samples,)
-        The positions.
+    codes : ndarray of int64, shape (n_samples,) or (n_samples, n_labels)
+        The positions, or the indicator.
 
     Raises
     ------
     ValueError
         If `y` has other labels.
     """
+    if y.ndim == 2:
+        columns = np.arange(y.shape[1])
+        if not np.array_equal(columns, classes):
+            raise ValueError(
+                f"{name} has the labels {columns}, one for each column, which are not "
+                f"{classes}."
+            )
+        return y
     found = y if y.dtype.hasobject else np.unique(y)
     # Not np.isin: it takes the text "1" for the number 1.
     unknown = sorted(set(found.tolist()) - set(classes.tolist()), key=repr)
@@ -128,6 +201,28 @@ def check_same_classes(classes: np.ndarray, earlier: np.ndarray) -> None:
         )
 
 
+def check_same_target_type(target_type: str, earlier: str, name: str) -> None:
+    """Raise an error if there was a column for each label before, or is now.
+
+    Parameters
+    ----------
+    target_type, earlier : str
+        What `find_target_type` returned, now and then.
+    name : str
+        The parameter that the labels came in.
+
+    Raises
+    ------
+    ValueError
+        If they differ.
+    """
+    if target_type.removeprefix("sparse ") != earlier.removeprefix("sparse "):
+        raise ValueError(
+            f"{name} is {target_type}, but the classifier was fitted to a {earlier} y; "
+            "use a new classifier."
+        )
+
+
 def weigh(
     X: np.ndarray,
     codes: np.ndarray,
@@ -141,12 +236,12 @@ def weigh(
     ----------
     X : ndarray of shape (n_samples, n_pixels)
         The images.
-    codes : ndarray of int64, shape (n_samples,)
-        Their labels, as positions in `classes`.
+    codes : ndarray of int64, shape (n_samples,) or (n_samples, n_classes)
+        Their labels, as positions in `classes` or an indicator.
     sample_weight : array-like of shape (n_samples,), a number or None
         As for `fit` of :class:`MNISTMLPClassifier`.
-    class_weight : dict, "balanced" or None
-        As for :class:`MNISTMLPClassifier`.
+    class_weight : dict, "balanced", list of dicts or None
+        As for :class:`MNISTMLPClassifier`, or that of :class:`LabelledImages`.
     classes : ndarray of shape (n_classes,)
         The labels that a classifier knows.
 
@@ -160,14 +255,19 @@ def weigh(
     ValueError
         If the weights are not valid, too large or all zero.
     """
+    # Floats where they are an indicator, as the loss takes them.
+    targets = codes if codes.ndim == 1 else codes.astype(X.dtype)
     if sample_weight is None and class_weight is None:
-        return LabelledImages(X, codes, None, np.arange(len(codes)))
+        return LabelledImages(X, targets, None, np.arange(len(codes)))
     weight = np.ones(len(codes))
     if sample_weight is not None:
         weight *= _check_sample_weight(sample_weight, len(codes))
     with np.errstate(over="ignore", invalid="ignore"):
-        class_weights = _class_weights(class_weight, classes, codes, weight)
-        weight *= class_weights[codes]
+        if codes.ndim == 1:
+            factor, by_label = _class_weights(class_weight, classes, codes, weight)
+        else:
+            factor, by_label = _weights_of_columns(class_weight, codes, weight)
+        weight *= factor
     if not np.isfinite(weight).all():
         raise ValueError(
             "sample_weight times class_weight is too large for float64; give smaller "
@@ -180,8 +280,7 @@ def weigh(
         )
     # Scaled first: what is tiny or huge in float64 may be zero or infinite in float32.
     weight = (weight / weight.max()).astype(X.dtype)
-    by_label = dict(zip(classes.tolist(), class_weights.tolist(), strict=True))
-    return LabelledImages(X, codes, weight, np.flatnonzero(weight), by_label)
+    return LabelledImages(X, targets, weight, np.flatnonzero(weight), by_label)
 
 
 def split(
@@ -236,7 +335,7 @@ def split_rows(
     ----------
     validation_split : float, int, ValidSplit or splitter
         As for :class:`MNISTMLPClassifier`.
-    codes : ndarray of int, shape (n_samples,)
+    codes : ndarray of shape (n_samples,) or (n_samples, n_classes)
         The encoded labels.
     seed : int
         Draws the rows of a fraction.
@@ -279,7 +378,8 @@ def draw_seed(random_state: Any) -> int:
 def _as_splitter(validation_split, codes, seed):
     if not isinstance(validation_split, numbers.Real):
         return validation_split
-    counts = np.bincount(codes)
+    # Rows of several labels are not stratified.
+    counts = np.bincount(codes) if codes.ndim == 1 else np.ones(1, dtype=int)
     smallest_class = counts[counts > 0].min()
     if isinstance(validation_split, numbers.Integral):
         n_folds = int(validation_split)
@@ -311,19 +411,35 @@ def _check_sample_weight(sample_weight, n_samples):
 
 
 def _class_weights(class_weight, classes, codes, sample_weight):
-    weights = np.ones(len(classes))
-    if class_weight is None:
-        return weights
+    # The factor of each row, and that of each label.
+    labels = classes.tolist()
+    weights = np.ones(len(labels))
     if isinstance(class_weight, str):
-        counts = np.bincount(codes, weights=sample_weight, minlength=len(classes))
+        counts = np.bincount(codes, weights=sample_weight, minlength=len(labels))
         is_there = counts > 0
         weights[is_there] = counts.sum() / (is_there.sum() * counts[is_there])
-        return weights
-    labels = classes.tolist()
-    unknown = [label for label in class_weight if label not in labels]
-    # A label that a fold lacks is no mistake, one in place of another is.
-    if unknown and any(label not in class_weight for label in labels):
+    elif class_weight is not None:
+        unknown = [label for label in class_weight if label not in labels]
+        # A label that a fold lacks is no mistake, one in place of another is.
+        if unknown and any(label not in class_weight for label in labels):
+            raise ValueError(
+                f"class_weight has the labels {unknown}, which are not in {classes}."
+            )
+        weights = np.array([class_weight.get(label, 1.0) for label in labels])
+    return weights[codes], dict(zip(labels, weights.tolist(), strict=True))
+
+
+def _weights_of_columns(class_weight, indicator, sample_weight):
+    # The product over the columns, as scikit-learn's compute_sample_weight has it.
+    if isinstance(class_weight, dict):
         raise ValueError(
-            f"class_weight has the labels {unknown}, which are not in {classes}."
+            f"class_weight={class_weight!r} needs one label for each image, but y is "
+            "multilabel; give 'balanced', or sample_weight."
         )
-    return np.array([class_weight.get(label, 1.0) for label in labels])
+    factor, by_column = np.ones(len(indicator)), []
+    each = class_weight if isinstance(class_weight, list) else repeat(class_weight)
+    for column, weight in zip(indicator.T, each, strict=False):
+        rows, by_label = _class_weights(weight, np.arange(2), column, sample_weight)
+        factor *= rows
+        by_column.append(by_label)
+    return factor, by_column

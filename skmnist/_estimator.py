@@ -35,7 +35,9 @@ class ImageEstimator(CallbackSupportMixin, BaseEstimator):
     ) -> np.ndarray:
         return self._validate_pairs(X, "no_validation", reset=reset, dtype=dtype)
 
-    def _validate_pairs(self, X: Any, y: Any, *, reset: bool, dtype: Any) -> Any:
+    def _validate_pairs(
+        self, X: Any, y: Any, *, reset: bool, dtype: Any, **options: Any
+    ) -> Any:
         return validate_data(
             self,
             flatten_images(X),
@@ -44,6 +46,7 @@ class ImageEstimator(CallbackSupportMixin, BaseEstimator):
             dtype=dtype,
             order="C",
             accept_sparse="csr",
+            **options,
         )
 
     def _validate_rows(self, X: Any, dtype: str) -> np.ndarray:

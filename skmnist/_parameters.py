@@ -15,6 +15,9 @@ import numpy as np
 ACTIVATIONS = ("relu", "tanh", "gelu", "logistic", "identity")
 OPTIMIZERS = ("adam", "adamw", "sgd", "rmsprop", "adagrad")
 
+# What each epoch measures on the validation data, whether or not it is asked for.
+MEASURED = ("valid_loss", "valid_accuracy")
+
 # Classes by their names: to import them would load more than a check needs.
 VALID_SPLIT = "skorch.dataset.ValidSplit"
 RANDOM_DISTORTION = "skmnist.augmentation.RandomDistortion"
@@ -206,6 +209,16 @@ def _is_validation_split(value):
     return value is None or is_valid_split(value) or hasattr(value, "split")
 
 
+def _is_monitor(value):
+    if not isinstance(value, str):
+        return False
+    if value in MEASURED:
+        return True
+    from sklearn.metrics import get_scorer_names  # slow to import
+
+    return value in get_scorer_names()
+
+
 def _is_class_weight(value):
     if isinstance(value, dict):
         return all(_is_real(w) and 0 <= w < math.inf for w in value.values())
@@ -274,7 +287,15 @@ RULES = {
         "scikit-learn splitter, or None",
     ),
     "early_stopping": (_is_bool, "True or False"),
+    "monitor": (
+        _is_monitor,
+        f"one of {_listed(MEASURED)}, or of sklearn.metrics.get_scorer_names()",
+    ),
     "patience": (_is_positive_int, "an int of at least 1"),
+    "label_smoothing": (
+        lambda value: _is_real(value) and 0 <= value < 1,
+        "a number in [0, 1)",
+    ),
     "class_weight": (
         _is_class_weight,
         "None, 'balanced', or a dict from labels to weights of zero or more",

@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+from scipy.sparse import csr_matrix
 from sklearn.base import ClassifierMixin
-from sklearn.utils import check_random_state
-from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
 from skmnist import _data, _images, _parameters, _sklearn
-from skmnist._engine import batches, build, callbacks, device, net, state
+from skmnist._engine import batches, build, callbacks, device, loss, net, state
 from skmnist._estimator import ImageEstimator, unchanged_by_errors
 from skmnist._version import __version__
 from skmnist.augmentation import RandomDistortion, make_augment
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
 __all__ = ["MNISTMLPClassifier"]
+
+
+# Parameters that earlier versions had not, and so their files lack.
+ADDED = {"monitor": "valid_loss", "label_smoothing": 0.0, "augmentation": None}
 
 
 class MNISTMLPClassifier(ClassifierMixin, ImageEstimator):
@@ -54,9 +58,13 @@ class MNISTMLPClassifier(ClassifierMixin, ImageEstimator):
         What to hold out: a fraction in (0, 1), stratified if classes are large enough;
         the first of this many folds; or the first split of a splitter or ValidSplit.
     early_stopping : bool, default=False
-        Whether to stop when the validation loss stalls, and restore the best weights.
+        Whether to stop when `monitor` stalls, and restore the best weights.
+    monitor : str, default="valid_loss"
+        "valid_loss", "valid_accuracy" or a scorer's name, on the validation data.
     patience : int, default=5
         The number of epochs without improvement after which to stop.
+    label_smoothing : float, default=0.0
+        The share of the true label's probability that is spread evenly, in [0, 1).
     class_weight : dict, "balanced" or None, default=None
         Weights of labels, 1 by default, or "balanced"; multiplied with `sample_weight`.
     augmentation : RandomDistortion, callable or None, default=None
@@ -83,7 +91,7 @@ class MNISTMLPClassifier(ClassifierMixin, ImageEstimator):
     n_iter_ : int
         The number of epochs run.
     best_epoch_ : int
-        The epoch with the lowest validation loss; only with `early_stopping`.
+        The epoch that `monitor` finds best; only with `early_stopping`.
     history_ : DataFrame
         One row per epoch: `epoch`, `train_loss`, `train_accuracy`, `valid_loss`,
         `valid_accuracy`, `duration` in seconds, and what callbacks record.
@@ -121,7 +129,9 @@ class MNISTMLPClassifier(ClassifierMixin, ImageEstimator):
         max_epochs: int = 10,
         validation_split: Any = 0.2,
         early_stopping: bool = False,
+        monitor: str = "valid_loss",
         patience: int = 5,
+        label_smoothing: float = 0.0,
         class_weight: Mapping[Any, float] | str | None = None,
         augmentation: RandomDistortion | Callable[..., Any] | None = None,
         callbacks: Sequence[Any] | None = None,
@@ -140,7 +150,9 @@ class MNISTMLPClassifier(ClassifierMixin, ImageEstimator):
         self.max_epochs = max_epochs
         self.validation_split = validation_split
         self.early_stopping = early_stopping
+        self.monitor = monitor
         self.patience = patience
+        self.label_smoothing = label_smoothing
         self.class_weight = class_weight
         self.augmentation = augmentation
         self.callbacks = callbacks
@@ -166,8 +178,9 @@ class MNISTMLPClassifier(ClassifierMixin, ImageEstimator):
         ----------
         X : array-like of shape (n_samples, n_pixels) or (n_samples, rows, columns[, 1])
             The images.
-        y : array-like of shape (n_samples,)
-            The labels, of any kind that scikit-learn accepts.
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+            The labels, of any kind that scikit-learn accepts; or, where an image may
+            have several, a column for each label, dense or sparse, 1 where it has it.
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights of the images. Images of weight zero are left out.
         X_val, y_val, sample_weight_val : array-like, default=None
@@ -202,14 +215,19 @@ class MNISTMLPClassifier(ClassifierMixin, ImageEstimator):
             if X_val is None:
                 train, valid = _data.split(train, self.validation_split, self._seed)
             else:
-                X_val, y_val, _ = self._validate(X_val, y_val, reset=False)
+                X_val, y_val, _ = self._validate(X_val, y_val, False, "y_val")
                 codes = _data.find_codes(y_val, classes, "y_val")
                 valid = _data.weigh(
                     X_val, codes, sample_weight_val, train.class_weight, classes
                 )
             subsets = batches.make_subsets(train, valid, device=self._device)
             tasks = callbacks.EpochTasks.begin(self, X, y, sample_weight)
-            self._prepare_net(earlier, self.max_epochs, valid is not None, shape, tasks)
+            score = callbacks.ValidationScore.begin(self, valid)
+            self._prepare_net(
+                earlier, self.max_epochs, valid is not None, shape, tasks, score
+            )
+            if score is not None:
+                score.try_out()
         self._train(subsets, self.max_epochs)
         return self
 
@@ -256,7 +274,8 @@ class MNISTMLPClassifier(ClassifierMixin, ImageEstimator):
             earlier = self._begin(continues)
             X, y, shape = self._validate(X, y, reset=not continues)
             if classes is not None:
-                self._set_classes(_data.encode_labels(classes)[0], continues)
+                labels = _data.encode_labels(column_or_1d(classes))[0]
+                self._set_classes(labels, continues)
             codes = _data.find_codes(y, self.classes_)
             train = _data.weigh(
                 X, codes, sample_weight, self.class_weight, self.classes_
@@ -267,7 +286,7 @@ class MNISTMLPClassifier(ClassifierMixin, ImageEstimator):
         return self
 
     def predict(self, X: ArrayLike) -> np.ndarray:
-        """Return the most probable label of each image.
+        """Return the label of each image, or its labels.
 
         Parameters
         ----------
@@ -276,16 +295,19 @@ class MNISTMLPClassifier(ClassifierMixin, ImageEstimator):
 
         Returns
         -------
-        y : ndarray of shape (n_samples,)
-            The labels, as they were given to :meth:`fit`.
+        y : ndarray of shape (n_samples,) or (n_samples, n_labels)
+            The labels, as they were given to :meth:`fit`; of several labels those that
+            are more probable than not.
 
         Raises
         ------
         NotFittedError, ValueError
             If the classifier is not fitted, or the images are not like those of `fit`.
         """
-        codes = self._forward(X, lambda logits: logits.argmax(dim=1))
-        return self.classes_[codes]
+        if self._is_multilabel:
+            y = self._forward(X, lambda logits: (logits > 0).long())
+            return csr_matrix(y) if self._target_type.startswith("sparse") else y
+        return self.classes_[self._forward(X, lambda logits: logits.argmax(dim=1))]
 
     def predict_proba(self, X: ArrayLike) -> np.ndarray:
         """Return the probability of each label for each image.
@@ -305,6 +327,8 @@ class MNISTMLPClassifier(ClassifierMixin, ImageEstimator):
         NotFittedError, ValueError
             If the classifier is not fitted, or the images are not like those of `fit`.
         """
+        if self._is_multilabel:
+            return self._forward(X, lambda logits: logits.sigmoid())
         return self._forward(X, lambda logits: logits.softmax(dim=1))
 
     def predict_log_proba(self, X: ArrayLike) -> np.ndarray:
@@ -325,6 +349,8 @@ class MNISTMLPClassifier(ClassifierMixin, ImageEstimator):
         NotFittedError, ValueError
             If the classifier is not fitted, or the images are not like those of `fit`.
         """
+        if self._is_multilabel:
+            return self._forward(X, loss.log_sigmoid)
         return self._forward(X, lambda logits: logits.log_softmax(dim=1))
 
     def decision_function(self, X: ArrayLike) -> np.ndarray:
@@ -346,7 +372,7 @@ class MNISTMLPClassifier(ClassifierMixin, ImageEstimator):
             If the classifier is not fitted, or the images are not like those of `fit`.
         """
         logits = self._forward(X, lambda logits: logits)
-        if len(self.classes_) > 2:
+        if len(self.classes_) > 2 or self._is_multilabel:
             return logits
         return logits[:, -1] - logits[:, 0] if logits.shape[1] == 2 else logits[:, 0]
 
@@ -368,6 +394,11 @@ class MNISTMLPClassifier(ClassifierMixin, ImageEstimator):
         check_is_fitted(self, "net_")
         return len(self.net_.history)
 
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags
+
     def _check_parameters(self):
         _parameters.check_parameters(vars(self))
         check_random_state(self.random_state)
@@ -386,15 +417,26 @@ class MNISTMLPClassifier(ClassifierMixin, ImageEstimator):
         return earlier
 
     @property
+    def _is_multilabel(self):
+        check_is_fitted(self, "net_")
+        return self._target_type != "multiclass"
+
+    @property
     def _device(self):
         # Of the fit, not of the parameter; the CPU if a loaded model's is unavailable.
         return device.resolve_device(self._built_with["device"], is_needed=False)
 
-    def _validate(self, X, y, reset) -> tuple[np.ndarray, np.ndarray, Any]:
+    def _validate(self, X, y, reset, name="y") -> tuple[np.ndarray, np.ndarray, Any]:
+        target_type = _data.find_target_type(y)
+        if not reset:
+            _data.check_same_target_type(target_type, self._target_type, name)
         dtype = device.find_float_types(self._device) if reset else self._dtype
-        rows, y = self._validate_pairs(X, y, reset=reset, dtype=dtype)
-        check_classification_targets(y)
+        rows, y = self._validate_pairs(
+            X, y, reset=reset, dtype=dtype, multi_output=target_type != "multiclass"
+        )
+        y = _data.check_labels(y, name)
         if reset:
+            self._target_type: str = target_type
             self._dtype: str = rows.dtype.name
             _images.warn_of_raw_images(rows)
         return rows, y, _images.find_image_shape(X, rows.shape[1])
@@ -414,9 +456,16 @@ class MNISTMLPClassifier(ClassifierMixin, ImageEstimator):
         }
 
     def _build_net(self):
-        return build.build_net(**self._structure, seed=self._seed, device=self._device)
+        return build.build_net(
+            **self._structure,
+            is_multilabel=self._target_type != "multiclass",
+            seed=self._seed,
+            device=self._device,
+        )
 
-    def _prepare_net(self, earlier, epochs, has_validation, image_shape, tasks=None):
+    def _prepare_net(
+        self, earlier, epochs, has_validation, image_shape, tasks=None, score=None
+    ):
         if earlier is None:
             self.net_: net.MLPNet = self._build_net()
         elif self.net_.device != str(self._device):
@@ -424,7 +473,9 @@ class MNISTMLPClassifier(ClassifierMixin, ImageEstimator):
         augment = make_augment(
             self.augmentation, image_shape, self.net_.rng, self._dtype, self._device
         )
-        self.net_.set_up(vars(self), earlier, epochs, has_validation, augment, tasks)
+        self.net_.set_up(
+            vars(self), earlier, epochs, has_validation, augment, tasks, score
+        )
 
     def _train(self, subsets, epochs):
         train, valid = subsets
@@ -457,7 +508,10 @@ class MNISTMLPClassifier(ClassifierMixin, ImageEstimator):
         attributes = dict(attributes)
         _sklearn.check_version(self, attributes.pop("_skmnist_version", "unknown"))
         net_state = attributes.pop("_net_state", None)
-        attributes.setdefault("augmentation", None)  # which earlier files lack
+        for name, value in ADDED.items():
+            attributes.setdefault(name, value)
+        if net_state is not None:
+            attributes.setdefault("_target_type", "multiclass")
         super().__setstate__(attributes)
         if net_state is not None:
             state.check_plain_state(net_state, **self._structure)

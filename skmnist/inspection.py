@@ -9,10 +9,10 @@ import scipy.sparse
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import accuracy_score, log_loss
-from sklearn.utils import check_consistent_length, column_or_1d
+from sklearn.utils import check_array, check_consistent_length, column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
-from skmnist._data import find_codes
+from skmnist._data import check_labels, find_codes, find_target_type
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,7 +35,7 @@ def evaluate(
         A fitted classifier, or a Pipeline or search that ends in one.
     X : array-like
         The images, as the classifier takes them.
-    y : array-like of shape (n_samples,)
+    y : array-like of shape (n_samples,) or (n_samples, n_labels)
         Their labels.
     sample_weight : array-like of shape (n_samples,), default=None
         Weights of the images.
@@ -43,8 +43,9 @@ def evaluate(
     Returns
     -------
     figures : Series
-        `loss` (the cross-entropy, in nats), `accuracy` and `misclassification_error`
-        (1 - accuracy).
+        `loss` (the cross-entropy, in nats; with a column for each label the sum of the
+        labels'), `accuracy` (the share of images all of whose labels are right) and
+        `misclassification_error` (1 - accuracy).
 
     Raises
     ------
@@ -72,7 +73,12 @@ def evaluate(
 
     y, predicted, probabilities = _predict(estimator, X, y)
     loss = 0.0  # of the only class there is
-    if len(estimator.classes_) > 1:
+    if y.ndim == 2:
+        loss = sum(
+            log_loss(*column, labels=[0, 1], sample_weight=sample_weight)
+            for column in zip(y.T, probabilities.T, strict=True)
+        )
+    elif len(estimator.classes_) > 1:
         loss = log_loss(
             y, probabilities, labels=estimator.classes_, sample_weight=sample_weight
         )
@@ -137,7 +143,7 @@ def misclassified(
     """
     import pandas as pd
 
-    y, labels, probabilities = _predict(estimator, X, y)
+    y, labels, probabilities = _predict(estimator, X, column_or_1d(y))
     classes = estimator.classes_
     for name, label in (("true", true), ("predicted", predicted)):
         if label is not None and label not in classes.tolist():
@@ -290,12 +296,19 @@ def _predict(estimator, X, y) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
             f"{type(estimator).__name__} has no predict_proba; give a classifier that "
             "has probabilities."
         )
-    y = column_or_1d(y)
+    if find_target_type(y) == "multiclass":
+        y = column_or_1d(y)
+    else:
+        y = check_labels(check_array(y, accept_sparse="csr", input_name="y"))
     check_consistent_length(X, y)
     find_codes(y, np.asarray(estimator.classes_))
+    predicted = estimator.predict(X)
+    if find_target_type(predicted).startswith("sparse"):
+        predicted = predicted.toarray()
     probabilities = np.asarray(estimator.predict_proba(X), dtype=np.float64)
-    probabilities /= probabilities.sum(axis=1, keepdims=True)
-    return y, np.asarray(estimator.predict(X)), probabilities
+    if y.ndim == 1:
+        probabilities /= probabilities.sum(axis=1, keepdims=True)
+    return y, np.asarray(predicted), probabilities
 
 
 def _layers(classifier, n_features, n_classes):

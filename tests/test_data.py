@@ -82,7 +82,7 @@ def test_labels_that_cannot_be_sorted_are_named():
     [
         (np.arange(30) % 2, r"inconsistent numbers of samples: \[20, 30\]"),
         (np.linspace(0, 1, 20), "Unknown label type: continuous"),
-        (np.ones((20, 2)), "y should be a 1d array"),
+        (np.full((20, 2), 2), r"y has shape \(20, 2\) and values such as .*2"),
         (np.where(np.arange(20) % 2, np.nan, 0), "y contains NaN"),
         (np.array([1, None] * 10, dtype=object), "Unknown label type"),
         (None, "requires y to be passed"),

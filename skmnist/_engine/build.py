@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from skmnist._engine.batches import ImageDataset
+from skmnist._engine.loss import BinaryCrossEntropies, CrossEntropy
 from skmnist._engine.net import MLPNet
 from skmnist._engine.network import MLP
 from skmnist._engine.optimizer import explained_refusal, resolve_optimizer
@@ -20,6 +21,7 @@ def build_net(
     parameters: Mapping[str, Any],
     n_features: int,
     n_classes: int,
+    is_multilabel: bool,
     dtype: str,
     seed: int,
     device: torch.device,
@@ -32,6 +34,8 @@ def build_net(
         The parameters of :class:`MNISTMLPClassifier` that a net is built from.
     n_features, n_classes : int
         The number of pixels of an image and of classes.
+    is_multilabel : bool
+        Whether an image may have any number of the classes.
     dtype : {"float32", "float64"}
         The float type of the weights.
     seed : int
@@ -62,8 +66,8 @@ def build_net(
         module__dropout=parameters["dropout"],
         module__rng=rng,
         module__dtype=getattr(torch, dtype),
-        criterion=torch.nn.CrossEntropyLoss,
-        criterion__reduction="none",
+        criterion=BinaryCrossEntropies if is_multilabel else CrossEntropy,
+        predict_nonlinearity=torch.sigmoid if is_multilabel else "auto",
         optimizer=optimizer,
         lr=parameters["learning_rate"],
         **{f"optimizer__{name}": value for name, value in settings.items()},

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Mapping
 from typing import Any, Self
 
 import skorch.callbacks
 from sklearn.base import clone
+from sklearn.metrics import get_scorer
 from skorch import NeuralNet
 from skorch.callbacks import Callback, PassthroughScoring, PrintLog
 from tqdm.auto import tqdm
 
+from skmnist._data import LabelledImages
 from skmnist._engine.state import RNG_KEY
+from skmnist._parameters import MEASURED
 from skmnist._sklearn import begin_tasks
 
 
@@ -21,12 +25,13 @@ def make_callbacks(
     epochs: int,
     has_validation: bool,
     tasks: EpochTasks | None,
+    score: ValidationScore | None,
 ) -> list[Any]:
     """Return the callbacks of a training, in the order in which they are called.
 
     Parameters
     ----------
-    parameters, epochs, has_validation, tasks
+    parameters, epochs, has_validation, tasks, score
         As for :meth:`MLPNet.set_up`.
 
     Returns
@@ -35,8 +40,11 @@ def make_callbacks(
         skorch callbacks, ours with their names.
     """
     made: list[Any] = []
+    if score is not None:
+        made.append(("validation_score", score))
     if parameters["early_stopping"] and has_validation:
-        made.append(("early_stopping", EarlyStopping(parameters["patience"])))
+        column, patience = find_column(parameters["monitor"]), parameters["patience"]
+        made.append(("early_stopping", EarlyStopping(column, patience)))
     if parameters["verbose"] >= 2:
         made.append(("progress_bar", ProgressBar(epochs)))
     made += clone_callbacks(parameters["callbacks"] or [])
@@ -79,18 +87,95 @@ class SharedCallbacks:
         return clone_callbacks(self.callbacks)
 
 
+def find_column(monitor: str) -> str:
+    """Return the column of the history that a `monitor` is recorded in."""
+    return monitor if monitor in MEASURED else f"valid_{monitor}"
+
+
+class ValidationScore(Callback):
+    """Records what a scorer of scikit-learn makes of each epoch.
+
+    Parameters
+    ----------
+    estimator : MNISTMLPClassifier
+        The classifier that is fitted.
+    X : ndarray or CSR matrix of shape (n_samples, n_pixels)
+        The images to score.
+    y : ndarray
+        Their labels, as the classifier predicts them.
+    sample_weight : ndarray of shape (n_samples,) or None
+        Their weights.
+    """
+
+    def __init__(self, estimator: Any, X: Any, y: Any, sample_weight: Any):
+        self.estimator = estimator
+        self.data: tuple[Any, ...] = (X, y)
+        self.weights = {} if sample_weight is None else {"sample_weight": sample_weight}
+        self.scorer = get_scorer(estimator.monitor)
+
+    @classmethod
+    def begin(cls, estimator: Any, valid: LabelledImages | None) -> Self | None:
+        """Return the score that a fit stops by; None where it stops by another."""
+        is_wanted = estimator.early_stopping and estimator.monitor not in MEASURED
+        if valid is None or not is_wanted:
+            return None
+        X, codes, weight = valid.select()
+        if hasattr(estimator, "feature_names_in_"):
+            import pandas as pd
+
+            X = pd.DataFrame(X, columns=estimator.feature_names_in_)
+        y = codes.astype(int) if codes.ndim == 2 else estimator.classes_[codes]
+        return cls(estimator, X, y, weight)
+
+    def try_out(self) -> None:
+        """Raise an error if there is no score, before anything is trained.
+
+        Raises
+        ------
+        ValueError
+            If the scorer does not take such labels, predictions or weights.
+        """
+        monitor = self.estimator.monitor
+        try:
+            score = self.score()
+        except (TypeError, ValueError, AttributeError) as error:
+            raise ValueError(
+                f"monitor={monitor!r} cannot score the validation data: {error}"
+            ) from error
+        if not math.isfinite(score):
+            raise ValueError(f"monitor={monitor!r} is {score} on the validation data.")
+
+    def score(self) -> float:
+        """Return the score of the classifier as it is."""
+        return float(self.scorer(self.estimator, *self.data, **self.weights))
+
+    def on_epoch_end(self, net: NeuralNet, **kwargs: Any) -> None:
+        """Record the score."""
+        net.history.record(find_column(self.estimator.monitor), self.score())
+
+    def on_train_end(self, net: NeuralNet, **kwargs: Any) -> None:
+        """Let go of the data."""
+        self.data = ()
+
+
 class EarlyStopping(skorch.callbacks.EarlyStopping):
     """Stops early, and restores the best weights even if training ends in an epoch.
 
     Parameters
     ----------
+    column : str
+        The column of the history to look at.
     patience : int
-        The number of epochs without a lower validation loss after which to stop.
+        The number of epochs without a better one after which to stop.
     """
 
-    def __init__(self, patience: int):
+    def __init__(self, column: str, patience: int):
         super().__init__(
-            monitor="valid_loss", patience=patience, threshold=0, load_best=True
+            monitor=column,
+            lower_is_better=column == "valid_loss",
+            patience=patience,
+            threshold=0,
+            load_best=True,
         )
 
     def on_train_end(self, net: NeuralNet, **kwargs: Any) -> None:

@@ -19,6 +19,7 @@ from skmnist._engine import callbacks, gradients
 from skmnist._engine.batches import Batches, ImageDataset, as_tensor
 from skmnist._engine.device import torch_threads
 from skmnist._engine.interrupts import StopTraining, is_from_signal, marked_signals
+from skmnist._engine.loss import Criterion, is_as_built
 from skmnist._engine.network import MLP
 from skmnist._engine.optimizer import (
     STEPS_BETWEEN,
@@ -72,6 +73,7 @@ class MLPNet(NeuralNetClassifier):
         has_validation: bool,
         augment: Callable[[torch.Tensor], torch.Tensor] | None = None,
         tasks: callbacks.EpochTasks | None = None,
+        score: callbacks.ValidationScore | None = None,
     ) -> None:
         """Set what may change from one training to the next.
 
@@ -89,12 +91,16 @@ class MLPNet(NeuralNetClassifier):
             What the rows of pixels of a training batch go through.
         tasks : EpochTasks, default=None
             The tasks of scikit-learn's callbacks.
+        score : ValidationScore, default=None
+            What early stopping looks at, if it is a scorer's.
         """
         self.batch_size = parameters["batch_size"]
         self.verbose = parameters["verbose"]
         self.augment = augment
+        if isinstance(self.criterion_, Criterion):
+            self.criterion_.label_smoothing = parameters["label_smoothing"]
         self.callbacks = callbacks.make_callbacks(
-            parameters, epochs, has_validation, tasks
+            parameters, epochs, has_validation, tasks, score
         )
         self.initialize_callbacks()
         if earlier is not None:
@@ -258,6 +264,12 @@ class MLPNet(NeuralNetClassifier):
             )
         return (losses * sample_weight).mean()
 
+    def predict(self, X: Any) -> np.ndarray:
+        """Return the encoded label of each image, or an indicator of its labels."""
+        if self.predict_nonlinearity == "auto":
+            return super().predict(X)
+        return (self.predict_proba(X) > 0.5).astype(np.int64)
+
     def _zero_grad_optimizer(self, set_to_none=None):
         """Do nothing: the gradients are written over."""
 
@@ -275,7 +287,7 @@ class MLPNet(NeuralNetClassifier):
         if self._steps_by_hand:
             with torch.no_grad():
                 loss, y_pred = gradients.compute_gradients(
-                    self.module_, *batch, sample_weight
+                    self.module_, self.criterion_, *batch, sample_weight
                 )
             return {"loss": loss, "y_pred": y_pred}
         Xi, yi = batch
@@ -290,7 +302,7 @@ class MLPNet(NeuralNetClassifier):
     def _is_as_built(self):
         return (
             self._is_module_as_built()
-            and gradients.is_cross_entropy(self.criterion_)
+            and is_as_built(self.criterion_)
             and vars(self).keys().isdisjoint(("get_loss", "infer"))
         )
 
@@ -308,8 +320,7 @@ class MLPNet(NeuralNetClassifier):
         with torch.inference_mode():
             y_pred = self._logits(Xi)
             if self._steps_by_hand:
-                log_probabilities = y_pred.T.log_softmax(dim=0)
-                loss = gradients.cross_entropy(log_probabilities, yi, sample_weight)
+                loss = self.criterion_.evaluate(y_pred.T, yi, sample_weight)
             else:
                 loss = self.get_loss(y_pred, yi, X=Xi, sample_weight=sample_weight)
         return {"loss": loss, "y_pred": y_pred}

@@ -46,8 +46,11 @@ class Tally:
             return
         logits, y, weight = zip(*self.pending, strict=True)
         self.pending.clear()
-        # max over rows: argmax takes ten times as long.
-        is_correct = torch.cat(logits, dim=1).max(dim=0).indices == torch.cat(y)
+        outputs, labels = torch.cat(logits, dim=1), torch.cat(y)
+        if labels.dim() == 2:  # all of an image's labels
+            is_correct = ((outputs > 0) == labels.T).all(dim=0)
+        else:  # max over rows: argmax takes ten times as long
+            is_correct = outputs.max(dim=0).indices == labels
         if weight[0] is not None:
             is_correct = is_correct * torch.cat(weight)
         self.n_correct += is_correct.sum()

@@ -75,6 +75,13 @@ def convert_classifier(scope: Any, operator: Any, container: Any) -> None:
     for layer in others:
         outputs = add_activation(graph, logits, classifier.module_.activation)
         logits = graph.add("Gemm", outputs, *layer, transB=1)
+    if classifier._is_multilabel:
+        label.type.shape = [None, len(classifier.classes_)]
+        is_label = graph.add("Greater", logits, 0.0)
+        graph.cast(is_label, np.dtype(np.int64), output=label.full_name)
+        values = graph.add("Sigmoid", logits)
+        graph.cast(values, find_float_type(scores), output=scores.full_name)
+        return
     graph.add_best_labels(logits, classifier.classes_, output=label.full_name)
     if not scope.get_options(classifier, {"raw_scores": False})["raw_scores"]:
         values = graph.add("Softmax", logits, axis=1)

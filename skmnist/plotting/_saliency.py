@@ -31,7 +31,8 @@ def compute_saliency(
     X : array-like
         The images, as the estimator takes them.
     target : label, default=None
-        The class; by default the one that is predicted for each image.
+        The class; by default the one that is predicted for each image. Required where
+        an image may have several.
     image_shape : tuple of int, default=None
         The rows and columns of an image.
 
@@ -51,8 +52,8 @@ def compute_saliency(
     TypeError
         If the classifier is not an :class:`skmnist.MNISTMLPClassifier`.
     ValueError
-        If `target` is not one of the labels, or the shape of an image cannot be
-        inferred.
+        If `target` is missing or not one of the labels, or the shape of an image cannot
+        be inferred.
     """
     transformers, classifier = unwrap(estimator)
     check_is_fitted(classifier)
@@ -64,6 +65,10 @@ def compute_saliency(
     labels = classifier.classes_.tolist()
     if target is not None and target not in labels:
         raise ValueError(f"target={target!r} is not one of the labels {labels}.")
+    if target is None and classifier._is_multilabel:
+        raise ValueError(
+            f"target=None, but an image may have several labels; give one of {labels}."
+        )
     if image_shape is None and np.ndim(X) > 2:
         image_shape = np.shape(X)[1:3]
     for transformer in transformers:

@@ -254,7 +254,7 @@ def test_verbose_1_prints_a_line_an_epoch(digits, capfd):
 def test_a_bar_is_shown_from_verbose_2_on(verbose, n_bars):
     parameters = small(verbose=verbose).get_params()
 
-    made = callbacks.make_callbacks(parameters, 2, has_validation=True, tasks=None)
+    made = callbacks.make_callbacks(parameters, 2, True, tasks=None, score=None)
 
     assert [name for name, _ in made] == ["progress_bar"] * n_bars
 

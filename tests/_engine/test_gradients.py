@@ -5,21 +5,34 @@ import pytest
 import torch
 from numpy.testing import assert_allclose
 from sklearn.metrics import log_loss
+from torch.nn import functional as F
 
 from listeners import OnTrainBegin
 from skmnist._engine import gradients, network
 from skmnist._engine.activations import ACTIVATIONS
+from skmnist._engine.loss import BinaryCrossEntropies, CrossEntropy
 from skmnist._engine.network import MLP
 from small_models import small
 
 compute_gradients = torch.no_grad()(gradients.compute_gradients)
 
 
-def by_autograd(module, X, y, sample_weight):
+def cross_entropy(logits, y, share=0.0):
+    """torch's own, image by image."""
+    return F.cross_entropy(logits, y, reduction="none", label_smoothing=share)
+
+
+def binary_cross_entropies(logits, y, share):
+    """The sum of torch's own, image by image."""
+    y = y * (1 - share) + share / 2
+    return F.binary_cross_entropy_with_logits(logits, y, reduction="none").sum(dim=1)
+
+
+def by_autograd(module, X, y, sample_weight, losses_of=cross_entropy):
     """Loss, logits and gradients of the same step as torch does it."""
     module.zero_grad()
     logits = module(X)
-    losses = torch.nn.functional.cross_entropy(logits, y, reduction="none")
+    losses = losses_of(logits, y)
     loss = (losses * (1 if sample_weight is None else sample_weight)).mean()
     loss.backward()
     return loss.detach(), logits.detach(), [p.grad.clone() for p in module.parameters()]
@@ -41,20 +54,46 @@ def test_gradients_are_those_of_autograd(activation, sizes, dropout, weighted):
     rng.bit_generator.state = state
     module.discard_masks()
     module.zero_grad()
-    loss, logits = compute_gradients(module, X, y, weight)
+    loss, logits = compute_gradients(module, CrossEntropy(), X, y, weight)
 
     gradients = [parameter.grad for parameter in module.parameters()]
     torch.testing.assert_close((loss, logits, gradients), expected, atol=1e-10, rtol=0)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1])
+@pytest.mark.parametrize("n_classes", [3, 16])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("kind", [CrossEntropy, BinaryCrossEntropies])
+def test_each_criterion_is_torchs_with_its_gradient(kind, weighted, n_classes, share):
+    rng = np.random.Generator(np.random.SFC64(0))
+    module = MLP(9, (7,), n_classes, "relu", 0.0, rng, dtype=torch.float64)
+    X = torch.from_numpy(rng.normal(size=(12, 9)))
+    y, losses_of = rng.integers(n_classes, size=12), cross_entropy
+    if kind is BinaryCrossEntropies:
+        y, losses_of = rng.uniform(size=(12, n_classes)).round(), binary_cross_entropies
+    y = torch.from_numpy(y)
+    weight = torch.from_numpy(rng.uniform(0, 3, size=12)) if weighted else None
+    criterion = kind(label_smoothing=share)
+
+    expected = by_autograd(module, X, y, weight, lambda *two: losses_of(*two, share))
+    as_criterion = by_autograd(module, X, y, weight, criterion)
+    loss, logits = compute_gradients(module, criterion, X, y, weight)
+    in_validation = criterion.evaluate(logits.T, y, weight)
+
+    by_hand = loss, logits, [parameter.grad for parameter in module.parameters()]
+    torch.testing.assert_close(by_hand, expected, atol=1e-10, rtol=0)
+    torch.testing.assert_close(as_criterion, expected, atol=1e-10, rtol=0)
+    torch.testing.assert_close(in_validation, expected[0], atol=1e-10, rtol=0)
 
 
 def test_gradients_are_written_over_in_place():
     module = MLP(4, (3,), 2, "relu", dropout=0)
     X, y = torch.rand(5, 4), torch.tensor([0, 1, 0, 1, 1])
 
-    compute_gradients(module, X, y)
+    compute_gradients(module, CrossEntropy(), X, y)
     first = [parameter.grad for parameter in module.parameters()]
     copies = [gradient.clone() for gradient in first]
-    compute_gradients(module, X, y)
+    compute_gradients(module, CrossEntropy(), X, y)
 
     for parameter, before, copy in zip(module.parameters(), first, copies, strict=True):
         assert parameter.grad is before
@@ -64,10 +103,10 @@ def test_gradients_are_written_over_in_place():
 def test_a_frozen_parameter_has_no_gradient():
     module = MLP(4, (3,), 2, "relu", dropout=0.5)
     X, y = torch.rand(5, 4), torch.tensor([0, 1, 0, 1, 1])
-    compute_gradients(module, X, y)
+    compute_gradients(module, CrossEntropy(), X, y)
 
     module.hidden_1.weight.requires_grad = False
-    compute_gradients(module, X, y)
+    compute_gradients(module, CrossEntropy(), X, y)
 
     assert module.hidden_1.weight.grad is None
     assert module.output.weight.grad is not None
@@ -79,12 +118,12 @@ def test_a_parameter_may_thaw_move_or_lose_its_gradient(n_units):
     X, y = torch.rand(5, 4), torch.tensor([0, 1, 0, 1, 1])
     weight, bias = module.hidden_1.weight, module.hidden_1.bias
     bias.requires_grad = False
-    compute_gradients(module, X, y)
+    compute_gradients(module, CrossEntropy(), X, y)
 
     bias.requires_grad = True
     weight.data = weight.data.clone() / 2
     module.output.weight.grad = None
-    compute_gradients(module, X, y)
+    compute_gradients(module, CrossEntropy(), X, y)
 
     gradients = [parameter.grad.clone() for parameter in module.parameters()]
     _, _, expected = by_autograd(module, X, y, None)
@@ -96,7 +135,7 @@ def test_a_step_leaves_its_images_alone():
     X, y = torch.rand(5, 4), torch.tensor([0, 1, 0, 1, 1])
     before = X.clone()
 
-    compute_gradients(module, X, y)
+    compute_gradients(module, CrossEntropy(), X, y)
 
     assert torch.equal(X, before)
 
@@ -107,7 +146,7 @@ def test_each_step_of_the_default_network_has_a_mask_of_its_own(n_images):
     images, labels = torch.ones(n_images, 784), torch.zeros(n_images, dtype=torch.int64)
 
     (_, first), (_, second) = (
-        compute_gradients(module, images, labels) for _ in range(2)
+        compute_gradients(module, CrossEntropy(), images, labels) for _ in range(2)
     )
 
     assert not torch.equal(first, second)
@@ -119,7 +158,7 @@ def test_layers_of_one_size_have_masks_of_their_own():
         torch.nn.init.eye_(layer.weight)
     images, labels = torch.ones(64, 64), torch.zeros(64, dtype=torch.int64)
 
-    _, logits = compute_gradients(module, images, labels)
+    _, logits = compute_gradients(module, CrossEntropy(), images, labels)
 
     assert set(logits.unique().tolist()) == {0, 4}
     assert float((logits > 0).double().mean()) == pytest.approx(1 / 4, abs=0.05)
@@ -132,10 +171,10 @@ def test_products_of_bfloat16_give_nearly_the_same_gradients(monkeypatch, sizes)
     X = torch.from_numpy(rng.normal(size=(64, 20)).astype(np.float32))
     y = torch.from_numpy(rng.integers(3, size=64))
 
-    _, exact_logits = compute_gradients(module, X, y)
+    _, exact_logits = compute_gradients(module, CrossEntropy(), X, y)
     exact = [parameter.grad.clone() for parameter in module.parameters()]
     monkeypatch.setattr(network, "find_factor_dtype", lambda X: torch.bfloat16)
-    _, logits = compute_gradients(module, X, y)
+    _, logits = compute_gradients(module, CrossEntropy(), X, y)
 
     assert not torch.equal(logits, exact_logits)
     torch.testing.assert_close(logits, module(X))

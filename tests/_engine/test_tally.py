@@ -26,6 +26,16 @@ def test_a_tally_counts_each_batch_once(weighted):
     assert accuracy == pytest.approx(float(is_correct.double().mean()))
 
 
+def test_all_labels_of_an_image_must_be_right():
+    logits = torch.tensor([[1.0, -1.0], [1.0, 1.0], [-1.0, -1.0]])
+    y = torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.0, 0.0]])
+    tally = Tally()
+
+    tally.add({"loss": torch.zeros(()), "y_pred": logits}, y, None)
+
+    assert tally.means()[1] == pytest.approx(2 / 3)
+
+
 def test_a_tally_keeps_the_outputs_of_some_batches_only():
     logits, y = torch.zeros(1_500, 3), torch.zeros(1_500, dtype=torch.int64)
     tally, kept = Tally(), []

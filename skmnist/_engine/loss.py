@@ -1,0 +1,199 @@
+"""The losses: criteria of torch, which also know their gradients by hand.
+
+Logits have one column for each image here, as in :mod:`skmnist._engine.gradients`, and
+perhaps rows of minus infinity after the last class.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch.nn import functional as F
+
+from skmnist._engine.internals import has_hooks
+
+
+class CrossEntropy(torch.nn.CrossEntropyLoss):
+    """The cross-entropy of each image, which has one label.
+
+    Parameters
+    ----------
+    label_smoothing : float, default=0.0
+        The share of the probability that is spread over all classes evenly.
+    """
+
+    def __init__(self, label_smoothing: float = 0.0):
+        super().__init__(reduction="none", label_smoothing=label_smoothing)
+
+    def evaluate(
+        self,
+        logits: torch.Tensor,
+        y: torch.Tensor,
+        sample_weight: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """Return the weighted mean of the losses.
+
+        Parameters
+        ----------
+        logits : tensor of shape (n_classes, n_samples)
+            The logits.
+        y : tensor of int64, shape (n_samples,)
+            The labels, encoded as 0 to n_classes - 1.
+        sample_weight : tensor of shape (n_samples,), default=None
+            The weights of the images.
+
+        Returns
+        -------
+        loss : tensor of shape ()
+            The mean.
+        """
+        return self._mean(logits.log_softmax(dim=0), y, sample_weight, len(logits))
+
+    def differentiate(
+        self,
+        logits: torch.Tensor,
+        y: torch.Tensor,
+        sample_weight: torch.Tensor | None,
+        n_classes: int,
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return what `evaluate` does, and its gradient over the logits.
+
+        Parameters
+        ----------
+        logits, y, sample_weight
+            As for `evaluate`; there may be more rows than classes.
+        n_classes : int
+            The number of classes.
+
+        Returns
+        -------
+        loss : tensor of shape ()
+            The mean.
+        gradient : tensor of shape (n_rows, n_samples)
+            The gradient.
+        """
+        log_probabilities = logits.log_softmax(dim=0)
+        loss = self._mean(log_probabilities, y, sample_weight, n_classes)
+        share = self.label_smoothing
+        gradient = log_probabilities.exp_()
+        gradient.scatter_(0, y.unsqueeze(0), share - 1, reduce="add")
+        if share:
+            gradient[:n_classes] -= share / n_classes
+        return loss, _weigh(gradient, sample_weight)
+
+    def _mean(self, log_probabilities, y, sample_weight, n_classes):
+        share = self.label_smoothing
+        if sample_weight is None and not share:
+            return F.nll_loss(log_probabilities.T, y)
+        losses = F.nll_loss(log_probabilities.T, y, reduction="none")
+        if share:
+            even = log_probabilities[:n_classes].sum(dim=0) / n_classes
+            losses = (1 - share) * losses - share * even
+        return _mean(losses, sample_weight)
+
+
+class BinaryCrossEntropies(torch.nn.Module):
+    """The sum of the binary cross-entropies of the labels of each image.
+
+    Parameters
+    ----------
+    label_smoothing : float, default=0.0
+        The share of the probability that is spread over both answers evenly.
+    """
+
+    def __init__(self, label_smoothing: float = 0.0):
+        super().__init__()
+        self.label_smoothing = label_smoothing
+
+    def forward(self, logits: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        """Return the loss of each image, from logits of shape (n_samples, n_labels)."""
+        return self._losses(logits.T, y)
+
+    def evaluate(
+        self,
+        logits: torch.Tensor,
+        y: torch.Tensor,
+        sample_weight: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """Return the weighted mean of the losses.
+
+        Parameters
+        ----------
+        logits : tensor of shape (n_labels, n_samples)
+            The logits.
+        y : tensor of floats, shape (n_samples, n_labels)
+            1 for the labels that an image has, 0 for the others.
+        sample_weight : tensor of shape (n_samples,), default=None
+            The weights of the images.
+
+        Returns
+        -------
+        loss : tensor of shape ()
+            The mean.
+        """
+        return _mean(self._losses(logits, y), sample_weight)
+
+    def differentiate(
+        self,
+        logits: torch.Tensor,
+        y: torch.Tensor,
+        sample_weight: torch.Tensor | None,
+        n_classes: int,
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return what `evaluate` does, and its gradient over the logits.
+
+        Parameters
+        ----------
+        logits, y, sample_weight
+            As for `evaluate`; there may be more rows than labels.
+        n_classes : int
+            The number of labels.
+
+        Returns
+        -------
+        loss : tensor of shape ()
+            The mean.
+        gradient : tensor of shape (n_labels, n_samples)
+            The gradient.
+        """
+        logits = logits[:n_classes]
+        loss = self.evaluate(logits, y, sample_weight)
+        return loss, _weigh(logits.sigmoid() - self._targets(y), sample_weight)
+
+    def _losses(self, logits, y):
+        return F.binary_cross_entropy_with_logits(
+            logits, self._targets(y), reduction="none"
+        ).sum(dim=0)
+
+    def _targets(self, y):
+        share = self.label_smoothing
+        return (y * (1 - share) + share / 2 if share else y).T
+
+
+def log_sigmoid(logits: torch.Tensor) -> torch.Tensor:
+    """Return the logarithms of the probabilities of labels, none of them too small."""
+    return F.logsigmoid(logits)
+
+
+Criterion = CrossEntropy | BinaryCrossEntropies
+
+
+def is_as_built(criterion: torch.nn.Module) -> bool:
+    """Tell whether a criterion computes what its functions by hand do."""
+    if type(criterion) is CrossEntropy:
+        is_changed = (
+            criterion.weight is not None
+            or criterion.ignore_index != -100
+            or criterion.reduction != "none"
+        )
+        return not is_changed and not has_hooks(criterion)
+    return type(criterion) is BinaryCrossEntropies and not has_hooks(criterion)
+
+
+def _mean(losses, sample_weight):
+    return losses.mean() if sample_weight is None else (losses * sample_weight).mean()
+
+
+def _weigh(gradient, sample_weight):
+    if sample_weight is not None:
+        gradient *= sample_weight
+    return gradient.div_(gradient.shape[1])
