@@ -12,24 +12,19 @@ from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
 from skmnist import _data, _images, _parameters, _sklearn
-from skmnist._engine import batches, build, callbacks, device, loss, net, state
+from skmnist._engine import batches, callbacks, device, loss, net, state
 from skmnist._estimator import ImageEstimator, unchanged_by_errors
-from skmnist._version import __version__
+from skmnist._fitted import FittedNetwork
 from skmnist.augmentation import RandomDistortion, make_augment
 
 if TYPE_CHECKING:
-    import pandas as pd
     import torch
     from numpy.typing import ArrayLike
 
 __all__ = ["MNISTMLPClassifier"]
 
 
-# Parameters that earlier versions had not, and so their files lack.
-ADDED = {"monitor": "valid_loss", "label_smoothing": 0.0, "augmentation": None}
-
-
-class MNISTMLPClassifier(ClassifierMixin, ImageEstimator):
+class MNISTMLPClassifier(FittedNetwork, ClassifierMixin, ImageEstimator):
     """Classify images with a multilayer perceptron trained by PyTorch.
 
     By default it has one hidden layer of 256 units with dropout. Images should be
@@ -88,13 +83,19 @@ class MNISTMLPClassifier(ClassifierMixin, ImageEstimator):
         The number of pixels of an image.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
         The names of the pixels; only if `X` has feature names that are all strings.
-    n_iter_ : int
-        The number of epochs run.
+    n_iter_, t_ : int
+        The number of epochs run, and of training images seen, again in each epoch.
     best_epoch_ : int
         The epoch that `monitor` finds best; only with `early_stopping`.
     history_ : DataFrame
         One row per epoch: `epoch`, `train_loss`, `train_accuracy`, `valid_loss`,
         `valid_accuracy`, `duration` in seconds, and what callbacks record.
+    coefs_, intercepts_ : list of ndarray of shapes (n_inputs, n_units) and (n_units,)
+        The weights and biases of each layer; :meth:`set_weights` replaces them.
+    loss_curve_, loss_, best_loss_, validation_scores_, best_validation_score_
+        Figures of `history_`, as in :class:`sklearn.neural_network.MLPClassifier`.
+    n_layers_, n_outputs_, out_activation_
+        As there, but two classes have two outputs with "softmax".
     net_ : :class:`skorch.NeuralNetClassifier`
         The fitted net; it knows the labels as 0 to n_classes - 1.
     module_ : :class:`torch.nn.Module`
@@ -376,24 +377,6 @@ class MNISTMLPClassifier(ClassifierMixin, ImageEstimator):
             return logits
         return logits[:, -1] - logits[:, 0] if logits.shape[1] == 2 else logits[:, 0]
 
-    @property
-    def history_(self) -> pd.DataFrame:
-        """The training history, one row per epoch."""
-        check_is_fitted(self, "net_")
-        return state.make_history_table(self.net_.history)
-
-    @property
-    def module_(self) -> torch.nn.Module:
-        """The fitted torch module, from pixels to logits."""
-        check_is_fitted(self, "net_")
-        return self.net_.module_
-
-    @property
-    def n_iter_(self) -> int:
-        """The number of epochs run."""
-        check_is_fitted(self, "net_")
-        return len(self.net_.history)
-
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True
@@ -416,16 +399,6 @@ class MNISTMLPClassifier(ClassifierMixin, ImageEstimator):
         self._built_with: dict[str, Any] = _parameters.select_of_net(vars(self))
         return earlier
 
-    @property
-    def _is_multilabel(self):
-        check_is_fitted(self, "net_")
-        return self._target_type != "multiclass"
-
-    @property
-    def _device(self):
-        # Of the fit, not of the parameter; the CPU if a loaded model's is unavailable.
-        return device.resolve_device(self._built_with["device"], is_needed=False)
-
     def _validate(self, X, y, reset, name="y") -> tuple[np.ndarray, np.ndarray, Any]:
         target_type = _data.find_target_type(y)
         if not reset:
@@ -445,23 +418,6 @@ class MNISTMLPClassifier(ClassifierMixin, ImageEstimator):
         if continues:
             _data.check_same_classes(classes, self.classes_)
         self.classes_: np.ndarray = classes
-
-    @property
-    def _structure(self):
-        return {
-            "parameters": self._built_with,
-            "n_features": self.n_features_in_,
-            "n_classes": len(self.classes_),
-            "dtype": self._dtype,
-        }
-
-    def _build_net(self):
-        return build.build_net(
-            **self._structure,
-            is_multilabel=self._target_type != "multiclass",
-            seed=self._seed,
-            device=self._device,
-        )
 
     def _prepare_net(
         self, earlier, epochs, has_validation, image_shape, tasks=None, score=None
@@ -497,22 +453,3 @@ class MNISTMLPClassifier(ClassifierMixin, ImageEstimator):
             shared = callbacks.SharedCallbacks(self.callbacks)
             vars(template).update(vars(self), callbacks=shared)
             return super(MNISTMLPClassifier, template).__sklearn_clone__()
-
-    def __getstate__(self):  # plain: no skorch net, no torch tensor on any device
-        attributes = dict(super().__getstate__(), _skmnist_version=__version__)
-        if "net_" in attributes:
-            attributes["_net_state"] = state.plain_state(attributes.pop("net_"))
-        return attributes
-
-    def __setstate__(self, attributes):
-        attributes = dict(attributes)
-        _sklearn.check_version(self, attributes.pop("_skmnist_version", "unknown"))
-        net_state = attributes.pop("_net_state", None)
-        for name, value in ADDED.items():
-            attributes.setdefault(name, value)
-        if net_state is not None:
-            attributes.setdefault("_target_type", "multiclass")
-        super().__setstate__(attributes)
-        if net_state is not None:
-            state.check_plain_state(net_state, **self._structure)
-            self.net_ = state.load_plain_state(self._build_net(), net_state)

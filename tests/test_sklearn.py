@@ -56,7 +56,7 @@ def test_a_file_of_another_version_warns_on_the_line_that_loads(
     digits, tmp_path, monkeypatch
 ):
     model = small().fit(*digits)
-    monkeypatch.setattr("skmnist.classifier.__version__", "0.0.1")
+    monkeypatch.setattr("skmnist._fitted.__version__", "0.0.1")
     joblib.dump(model, tmp_path / "model.joblib")
     monkeypatch.undo()
 

@@ -369,8 +369,9 @@ class MLPNet(NeuralNetClassifier):
                 self.notify("on_batch_end", batch=batch, training=training, **step)
         if not are_batches_seen:
             # skorch's Checkpoint looks at the last batch, whether it needs it or not.
+            # It stands for all, so that the sizes add up to the rows of the epoch.
             self.history.new_batch()
-            self._record_batch(prefix, step["loss"], len(batch[0]))
+            self._record_batch(prefix, step["loss"], sum(tally.sizes))
         if training:
             record_rng(self.history, self.rng)
         loss, accuracy = tally.means()

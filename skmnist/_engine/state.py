@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from sklearn.utils import check_array
 from skorch import NeuralNet
 
 from skmnist._engine.network import MLP
@@ -68,8 +69,36 @@ def has_own_layers(net: NeuralNet) -> bool:
 
 def plain_layers(net: NeuralNet) -> list[tuple[np.ndarray, np.ndarray]]:
     """Return the weights, of shape (n_outputs, n_inputs), and biases of each layer."""
-    linear_layers = [linear for linear, _ in net.module_.blocks] + [net.module_.output]
-    return [(_to_numpy(each.weight), _to_numpy(each.bias)) for each in linear_layers]
+    return [
+        (_to_numpy(each.weight), _to_numpy(each.bias)) for each in _linear_layers(net)
+    ]
+
+
+def replace_layers(net: NeuralNet, coefs: Any, intercepts: Any) -> None:
+    """Replace the weights and biases of all layers, or none if one does not fit.
+
+    Parameters
+    ----------
+    net : skorch.NeuralNet
+        A net with the layers that were built.
+    coefs : list of array-like of shape (n_inputs, n_units)
+        The weights of each layer.
+    intercepts : list of array-like of shape (n_units,)
+        The biases of each layer.
+
+    Raises
+    ------
+    ValueError
+        If they are not finite, or not of the shapes of the layers.
+    """
+    layers = _linear_layers(net)
+    weights = _check_arrays("coefs", coefs, [layer.weight.T for layer in layers])
+    biases = _check_arrays("intercepts", intercepts, [layer.bias for layer in layers])
+    with torch.no_grad():
+        for layer, weight, bias in zip(layers, weights, biases, strict=True):
+            # Into their memory, which the optimizer and whole tiles share.
+            layer.weight.copy_(_to_tensor(weight).T)
+            layer.bias.copy_(_to_tensor(bias))
 
 
 def load_plain_state(net: NeuralNet, state: dict[str, Any]) -> NeuralNet:
@@ -227,6 +256,39 @@ def _fits_optimizer(state, optimizer):
         for index, values in state["state"].items()
         for name, value in values.items()
     )
+
+
+def _linear_layers(net):
+    return [linear for linear, _ in net.module_.blocks] + [net.module_.output]
+
+
+def _check_arrays(name, given, parameters):
+    """Return arrays that can replace parameters, in their float type."""
+    expected = (
+        f"a list of {len(parameters)} arrays, one for each hidden layer and the output"
+    )
+    if not hasattr(given, "__len__"):
+        raise ValueError(f"{name}={given!r} is not valid; give {expected}.")
+    if len(given) != len(parameters):
+        raise ValueError(f"{name} has {len(given)} arrays; give {expected}.")
+    arrays = []
+    for number, (array, parameter) in enumerate(zip(given, parameters, strict=True)):
+        with np.errstate(over="ignore"):  # which is found to be infinite then
+            array = check_array(
+                array,
+                dtype=str(parameter.dtype).removeprefix("torch."),
+                ensure_2d=False,
+                allow_nd=True,
+                ensure_min_samples=0,
+                input_name=f"{name}[{number}]",
+            )
+        if array.shape != parameter.shape:
+            raise ValueError(
+                f"{name}[{number}] has shape {array.shape}; expected "
+                f"{tuple(parameter.shape)}, as in {name}_[{number}]."
+            )
+        arrays.append(array)
+    return arrays
 
 
 def _map_tensors(function, tree):
