@@ -222,7 +222,12 @@ class MNISTMLPClassifier(FittedNetwork, ClassifierMixin, ImageEstimator):
                     X_val, codes, sample_weight_val, train.class_weight, classes
                 )
             subsets = batches.make_subsets(train, valid, device=self._device)
-            tasks = callbacks.EpochTasks.begin(self, X, y, sample_weight)
+            tasks = callbacks.EpochTasks.begin(
+                self,
+                (X, y, sample_weight),
+                (X_val, y_val, sample_weight_val),
+                None if valid is None else valid.rows,
+            )
             score = callbacks.ValidationScore.begin(self, valid)
             self._prepare_net(
                 earlier, self.max_epochs, valid is not None, shape, tasks, score

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import sys
 from collections.abc import Mapping
 from typing import Any, Self
 
+import numpy as np
 import skorch.callbacks
 from sklearn.base import clone
 from sklearn.metrics import get_scorer
@@ -241,12 +243,35 @@ class EpochTasks(Callback):
         self.arguments = arguments
 
     @classmethod
-    def begin(cls, estimator: Any, X: Any, y: Any, sample_weight: Any) -> Self | None:
-        """Return the tasks of a fit of an estimator; None where nobody listens."""
+    def begin(
+        cls,
+        estimator: Any,
+        train: tuple[Any, Any, Any],
+        valid: tuple[Any, Any, Any],
+        held_out: np.ndarray | None,
+    ) -> Self | None:
+        """Return the tasks of a fit of an estimator; None where nobody listens.
+
+        Parameters
+        ----------
+        estimator : MNISTMLPClassifier
+            The classifier.
+        train, valid : tuple of X, y and sample_weight
+            What `fit` was given; without validation data the second holds None.
+        held_out : ndarray of int or None
+            The rows that are validated on, of the one or the other.
+        """
         context = begin_tasks(estimator, n_tasks=estimator.max_epochs)
         if context is None:
             return None
-        metadata = None if sample_weight is None else {"sample_weight": sample_weight}
+        if any(map(_scores_with_all_metadata, estimator._skl_callbacks)):
+            held_out = None
+        X, y, weight = train
+
+        @functools.cache
+        def metadata():  # called if a callback asks for it: it copies rows
+            return _make_metadata(weight, _find_validation_data(train, valid, held_out))
+
         return cls(context, estimator=estimator, X=X, y=y, metadata=metadata)
 
     def on_train_begin(self, net: NeuralNet, **kwargs: Any) -> None:
@@ -278,6 +303,38 @@ class EpochTasks(Callback):
     def _end(self, task):
         # Nothing to add: at the end of an epoch the estimator itself is fitted.
         return task.call_on_fit_task_end(**self.arguments, reconstruction_attributes={})
+
+
+def _scores_with_all_metadata(callback):
+    # The ScoringMonitor of scikit-learn 1.9 hands all metadata to its scorers, which do
+    # not take X_val. Later ones are to have a method that asks for it, see scikit-learn
+    # #34137.
+    from sklearn.callback import ScoringMonitor
+
+    hook = getattr(type(callback), "on_fit_task_end", None)
+    is_own = hook is ScoringMonitor.on_fit_task_end
+    return is_own and not hasattr(callback, "set_on_fit_task_end_request")
+
+
+def _find_validation_data(train, valid, held_out):
+    # Images, labels and weights to validate on; None for each that there is not.
+    if held_out is None:
+        return None, None, None
+    if valid[0] is not None:
+        return valid
+    X, y, weight = train
+    is_one_for_all = np.ndim(weight) == 0  # or None
+    return (
+        X[held_out],
+        y[held_out],
+        weight if is_one_for_all else np.asarray(weight)[held_out],
+    )
+
+
+def _make_metadata(sample_weight, valid):
+    names = ("sample_weight", "X_val", "y_val", "sample_weight_val")
+    values = zip(names, (sample_weight, *valid), strict=True)
+    return {name: value for name, value in values if value is not None} or None
 
 
 def sees_batches(callback: Callback) -> bool:

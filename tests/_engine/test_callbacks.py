@@ -13,6 +13,7 @@ from collections import namedtuple
 
 import numpy as np
 import pytest
+import scipy.sparse
 from numpy.testing import assert_array_equal
 from sklearn import config_context
 from sklearn.base import clone
@@ -21,7 +22,14 @@ from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
 from skorch.callbacks import Callback, EpochScoring, PrintLog
 
-from listeners import NoteTasks, PressCtrlC, Recorder, StopAt, needs_callbacks
+from listeners import (
+    HeldOut,
+    NoteTasks,
+    PressCtrlC,
+    Recorder,
+    StopAt,
+    needs_callbacks,
+)
 from skmnist import ImageScaler, MNISTMLPClassifier
 from skmnist._engine import callbacks
 from small_models import fit, small
@@ -406,3 +414,136 @@ def test_callbacks_do_not_keep_the_data_alive(digits):
 
     assert is_alive() is None
     assert_array_equal(pickle.loads(pickle.dumps(mlp)).classes_, mlp.classes_)
+
+
+class NoteMetadata(NoteTasks):
+    """A callback of scikit-learn's that keeps the metadata of each task."""
+
+    def on_fit_task_begin(self, estimator, context, *, metadata=None):
+        self.tasks.append(metadata)
+
+    def on_fit_task_end(self, estimator, context, *, metadata=None):
+        self.tasks.append(metadata)
+
+    def get_one(self):
+        begun = self.tasks[1:-1]
+        assert len(begun) == 2 + 2 * 2  # the fit and two epochs
+        assert all(metadata is begun[0] for metadata in begun)  # made once
+        return begun[0]
+
+
+@needs_callbacks
+@pytest.mark.parametrize("as_given", [np.asarray, scipy.sparse.csr_array])
+def test_scikit_learns_callbacks_get_an_explicit_validation_set(digits, as_given):
+    X, y = digits
+    noter = NoteMetadata()
+    names = np.array(list("abcdefghij"))[y]
+
+    small().set_callbacks(noter).fit(
+        *(as_given(X[:300]), names[:300]),
+        X_val=as_given(X[300:]),
+        y_val=names[300:],
+        sample_weight_val=y[300:],
+    )
+
+    metadata = noter.get_one()
+    assert set(metadata) == {"X_val", "y_val", "sample_weight_val"}
+    assert_array_equal(as_dense(metadata["X_val"]), X[300:])
+    assert_array_equal(metadata["y_val"], names[300:])
+    assert_array_equal(metadata["sample_weight_val"], y[300:])
+
+
+def as_dense(X):
+    return X.toarray() if scipy.sparse.issparse(X) else X
+
+
+@needs_callbacks
+@pytest.mark.parametrize("as_given", [np.asarray, scipy.sparse.csr_array])
+def test_scikit_learns_callbacks_get_the_rows_of_a_split(digits, as_given):
+    X, y = digits
+    noter, rows = NoteMetadata(), []
+    model = small(callbacks=[HeldOut(rows)]).set_callbacks(noter)
+    weight = np.arange(1.0, 501.0)
+
+    model.fit(as_given(X), y, sample_weight=weight.tolist())
+
+    metadata, order = noter.get_one(), np.argsort(noter.get_one()["sample_weight_val"])
+    assert_array_equal(metadata["sample_weight_val"][order], weight[rows[0]])
+    assert_array_equal(as_dense(metadata["X_val"])[order], X[rows[0]])
+    assert_array_equal(metadata["y_val"][order], y[rows[0]])
+    assert metadata["sample_weight"] == weight.tolist()
+
+
+@needs_callbacks
+def test_without_validation_and_weights_there_is_no_metadata(digits):
+    noter = NoteMetadata()
+
+    small(validation_split=None).set_callbacks(noter).fit(*digits)
+
+    assert noter.get_one() is None
+
+
+@needs_callbacks
+def test_no_validation_rows_are_copied_for_who_does_not_ask(digits, monkeypatch):
+    monkeypatch.setattr(callbacks, "_make_metadata", None)  # which cannot be called
+
+    small().set_callbacks(NoteTasks()).fit(*digits)
+
+    with pytest.raises(TypeError, match="not callable"):
+        small().set_callbacks(NoteMetadata()).fit(*digits)
+
+
+def read_scores(monitor):
+    log = monitor.get_logs().data_as_pandas
+    return log.loc[log["task_name"] == "epoch", "accuracy"]
+
+
+@needs_callbacks
+def test_scikit_learns_monitor_scores_training_images_beside_validation_data(digits):
+    from sklearn import callback
+
+    X, y = digits
+    monitor = callback.ScoringMonitor(scoring="accuracy")
+    weight = np.arange(300) % 3
+
+    model = small(max_epochs=3).set_callbacks(monitor)
+    model.fit(X[:300], y[:300], weight, X_val=X[300:], y_val=y[300:])
+
+    assert read_scores(monitor).iloc[-1] == model.score(X[:300], y[:300], weight)
+
+
+@needs_callbacks
+def test_a_monitor_may_score_the_validation_data(digits):
+    from sklearn import callback
+
+    class ValidationMonitor(callback.ScoringMonitor):
+        def on_fit_task_end(
+            self, estimator, context, *, fitted_estimator=None, metadata=None
+        ):
+            super().on_fit_task_end(
+                estimator,
+                context,
+                X=metadata["X_val"],
+                y=metadata["y_val"],
+                fitted_estimator=fitted_estimator,
+            )
+
+    monitor = ValidationMonitor(scoring="accuracy")
+
+    model = small(max_epochs=3).set_callbacks(monitor).fit(*digits)
+
+    np.testing.assert_allclose(read_scores(monitor), model.history_["valid_accuracy"])
+
+
+@needs_callbacks
+def test_a_monitor_that_can_ask_for_validation_data_gets_them(digits, monkeypatch):
+    from sklearn import callback
+
+    monitor = callback.ScoringMonitor(scoring="accuracy")
+    monkeypatch.setattr(
+        callback.ScoringMonitor, "set_on_fit_task_end_request", None, raising=False
+    )
+
+    # This one hands them to its scorer, as if they were weights.
+    with pytest.raises(TypeError, match="X_val"):
+        small().set_callbacks(monitor).fit(*digits)
