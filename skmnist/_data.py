@@ -19,6 +19,7 @@ from sklearn.preprocessing import LabelEncoder
 from sklearn.utils import check_array
 from sklearn.utils.multiclass import check_classification_targets
 
+from skmnist._arrays import find_type_name, to_numpy
 from skmnist._parameters import is_valid_split
 
 
@@ -137,7 +138,7 @@ def encode_labels(y: Any) -> tuple[np.ndarray, np.ndarray]:
     if getattr(y, "ndim", 1) == 2:
         return np.arange(y.shape[1]), y
     encoder = LabelEncoder()
-    codes = encoder.fit_transform(y)
+    codes = encoder.fit_transform(to_numpy(y))
     return encoder.classes_, codes.astype(np.int64, copy=False)
 
 
@@ -256,7 +257,7 @@ def weigh(
         If the weights are not valid, too large or all zero.
     """
     # Floats where they are an indicator, as the loss takes them.
-    targets = codes if codes.ndim == 1 else codes.astype(X.dtype)
+    targets = codes if codes.ndim == 1 else codes.astype(find_type_name(X))
     if sample_weight is None and class_weight is None:
         return LabelledImages(X, targets, None, np.arange(len(codes)))
     weight = np.ones(len(codes))
@@ -279,7 +280,7 @@ def weigh(
             "one row a positive weight."
         )
     # Scaled first: what is tiny or huge in float64 may be zero or infinite in float32.
-    weight = (weight / weight.max()).astype(X.dtype)
+    weight = (weight / weight.max()).astype(find_type_name(X))
     return LabelledImages(X, targets, weight, np.flatnonzero(weight), by_label)
 
 
@@ -394,6 +395,7 @@ def _as_splitter(validation_split, codes, seed):
 def _check_sample_weight(sample_weight, n_samples):
     if isinstance(sample_weight, numbers.Real):
         sample_weight = np.full(n_samples, sample_weight)
+    sample_weight = to_numpy(sample_weight)
     weight = check_array(
         sample_weight, ensure_2d=False, dtype=np.float64, input_name="sample_weight"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,11 +11,12 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
+from skmnist import _sklearn
+from skmnist._arrays import find_space
 from skmnist._images import are_valid_rows, flatten_images
-from skmnist._sklearn import CallbackSupportMixin, begin_tasks
 
 
-class ImageEstimator(CallbackSupportMixin, BaseEstimator):
+class ImageEstimator(_sklearn.CallbackSupportMixin, BaseEstimator):
     """An estimator that takes images: rows of pixels, sparse or not, or a stack."""
 
     # Where scikit-learn's HTML repr links to.
@@ -28,7 +30,15 @@ class ImageEstimator(CallbackSupportMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         tags.input_tags.sparse = True
+        tags.array_api_support = _sklearn.HAS_ARRAY_API
         return tags
+
+    def __sklearn_array_api_convert__(self, converter):
+        return copy.copy(self)  # which takes arrays of any library
+
+    def __getstate__(self):
+        attributes = super().__getstate__()
+        return {key: attributes[key] for key in attributes if key != "_fitted_with"}
 
     def _validate_images(
         self, X: Any, *, reset: bool, dtype: str = "numeric"
@@ -38,6 +48,13 @@ class ImageEstimator(CallbackSupportMixin, BaseEstimator):
     def _validate_pairs(
         self, X: Any, y: Any, *, reset: bool, dtype: Any, **options: Any
     ) -> Any:
+        space = find_space(X)
+        if space is not None:
+            dtype = space.find_types(dtype)
+        if reset:
+            self.__dict__.pop("_fitted_with", None)
+            if space is not None:
+                self._fitted_with: str = space.name
         return validate_data(
             self,
             flatten_images(X),
@@ -49,7 +66,22 @@ class ImageEstimator(CallbackSupportMixin, BaseEstimator):
             **options,
         )
 
-    def _validate_rows(self, X: Any, dtype: str) -> np.ndarray:
+    def _check_library(self, X: Any, method: str) -> None:
+        # As in scikit-learn's estimators, though nothing here depends on the library.
+        expected = vars(self).get("_fitted_with")
+        if expected is None or not _sklearn.is_dispatching():
+            return
+        space = find_space(X)
+        given = "numpy" if space is None else space.name
+        if given != expected:
+            raise ValueError(
+                f"Inputs passed to {type(self).__name__}.{method}() must use the same "
+                f"namespace as those passed to fit(), {expected}, but X is of {given}. "
+                "Convert X, or the estimator with move_estimator_to of "
+                "sklearn.utils._array_api."
+            )
+
+    def _validate_rows(self, X: Any, dtype: str) -> Any:
         # As `_validate_images` after a fit, but quick where there is nothing to change.
         X = flatten_images(X)
         # scikit-learn's validation does without the attribute too.
@@ -61,7 +93,7 @@ class ImageEstimator(CallbackSupportMixin, BaseEstimator):
 
     def _tell_callbacks(self, X: Any, y: Any) -> None:
         # That a fit without tasks of its own began, and ended.
-        context = begin_tasks(self)
+        context = _sklearn.begin_tasks(self)
         if context is not None:
             context.call_on_fit_task_begin(estimator=self, X=X, y=y)
             context.call_on_fit_task_end(

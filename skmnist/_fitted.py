@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from skmnist import _sklearn
-from skmnist._engine import build, device, state
+from skmnist import _arrays, _sklearn
+from skmnist._engine import build, callbacks, device, outputs, state
+from skmnist._estimator import ImageEstimator
 from skmnist._parameters import as_sizes
 from skmnist._version import __version__
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 ADDED = {"monitor": "valid_loss", "label_smoothing": 0.0, "augmentation": None}
 
 
-class FittedNetwork(BaseEstimator):
+class FittedNetwork(ImageEstimator):
     """A classifier whose `net_` is a fitted net.
 
     Attributes of the names that :class:`sklearn.neural_network.MLPClassifier` has mean
@@ -150,6 +150,19 @@ class FittedNetwork(BaseEstimator):
         """
         return "logistic" if self._is_multilabel else "softmax"
 
+    def _forward(self, method, X):
+        # What a method makes of the logits of images, in the images' array library.
+        check_is_fitted(self, "net_")
+        self._check_library(X, method)
+        heads = (
+            outputs.OF_SEVERAL_LABELS if self._is_multilabel else outputs.OF_ONE_LABEL
+        )
+        rows = self._validate_rows(X, self._dtype)
+        space = _arrays.find_space(rows)
+        if space is None:
+            return self.net_.forward_numpy(rows, heads[method])
+        return space.move(self.net_.forward_tensor(rows, heads[method]))
+
     @property
     def _net(self):
         check_is_fitted(self, "net_")
@@ -196,6 +209,15 @@ class FittedNetwork(BaseEstimator):
             seed=self._seed,
             device=self._device,
         )
+
+    def __sklearn_clone__(self):
+        try:
+            return super().__sklearn_clone__()
+        except Exception:  # of a callback that cannot be cloned
+            template: Any = object.__new__(type(self))
+            shared = callbacks.SharedCallbacks(self.callbacks)
+            template.__dict__.update(vars(self), callbacks=shared)
+            return super(FittedNetwork, template).__sklearn_clone__()
 
     def __getstate__(self):  # plain: no skorch net, no torch tensor on any device
         attributes = dict(super().__getstate__(), _skmnist_version=__version__)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import scipy.sparse
 
+from skmnist._arrays import find_range, reshape
 from skmnist._sklearn import warn
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def flatten_images(X: Any) -> Any:
             f"X has shape {tuple(X.shape)}; images are (n_samples, n_pixels), "
             "(n_samples, rows, columns) or (n_samples, rows, columns, 1)."
         )
-    return X.reshape(X.shape[0], math.prod(X.shape[1:]))
+    return reshape(X, (X.shape[0], math.prod(X.shape[1:])))
 
 
 def find_image_shape(X: Any, n_pixels: int) -> tuple[int, int] | None:
@@ -77,7 +78,7 @@ def find_image_shape(X: Any, n_pixels: int) -> tuple[int, int] | None:
     # Of a list its first image tells: to convert it all once more would take long.
     some = np.asarray(X[:1]) if isinstance(X, (list, tuple)) else X
     if getattr(some, "ndim", 2) > 2:
-        return some.shape[1:3]
+        return tuple(some.shape[1:3])
     return find_square(n_pixels)
 
 
@@ -217,7 +218,7 @@ def are_valid_rows(X: Any, dtype: str, n_features: int | None) -> bool:
         return len(X) > 0 and math.isfinite(X.sum())
 
 
-def warn_of_raw_images(X: np.ndarray) -> None:
+def warn_of_raw_images(X: Any) -> None:
     """Warn of images that have not been scaled.
 
     Parameters
@@ -230,9 +231,9 @@ def warn_of_raw_images(X: np.ndarray) -> None:
     UserWarning
         If the largest intensity of the first 1,000 is above 127 and at most 255.
     """
-    some = X[:1000]
-    if some.min() >= 0 and 127 < some.max() <= 255:
+    low, high = find_range(X)
+    if low >= 0 and 127 < high <= 255:
         warn(
-            f"X looks like raw images, with intensities up to {some.max():g}. Put an "
+            f"X looks like raw images, with intensities up to {high:g}. Put an "
             "ImageScaler before the classifier: it trains better on [0, 1]."
         )

@@ -1,4 +1,4 @@
-"""What differs between scikit-learn's versions, its callbacks and its warnings."""
+"""What differs between scikit-learn's versions: its callbacks, array API, warnings."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import warnings
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from sklearn import get_config
 from sklearn.exceptions import InconsistentVersionWarning
+from sklearn.utils import _array_api
 
 from skmnist._version import __version__
 
@@ -24,16 +26,24 @@ except ImportError:
 
 
 __all__ = [
+    "HAS_ARRAY_API",
     "CallbackSupportMixin",
     "OtherVersionWarning",
     "begin_tasks",
     "check_version",
+    "find_namespace",
+    "is_dispatching",
+    "move_to",
     "warn",
     "with_callbacks",
 ]
 
 # Packages whose frames lie between our code and the line that called it.
 PACKAGES_BETWEEN = {"skmnist", "sklearn", "joblib", "pickle", "skops"}
+
+# Before 1.9 scikit-learn's checks wanted `classes_` in the namespace of X, which has no
+# strings.
+HAS_ARRAY_API = hasattr(_array_api, "check_same_namespace")
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
@@ -56,6 +66,45 @@ def begin_tasks(estimator: Any, n_tasks: int = 0) -> Any:
     if not hasattr(estimator, "_skl_callbacks"):
         return None
     return estimator._init_callback_context(max_subtasks=n_tasks)
+
+
+def is_dispatching() -> bool:
+    """Tell whether arrays of other libraries than NumPy stay what they are."""
+    return HAS_ARRAY_API and get_config()["array_api_dispatch"]
+
+
+def find_namespace(array: Any) -> tuple[Any, Any] | None:
+    """Return the namespace and the device of an array.
+
+    Parameters
+    ----------
+    array : array
+        The array, of NumPy or another library.
+
+    Returns
+    -------
+    namespace_and_device : tuple or None
+        None for NumPy's arrays, and without array API dispatch.
+    """
+    if not is_dispatching():
+        return None
+    xp, _, device = _array_api.get_namespace_and_device(array)
+    return None if _array_api._is_numpy_namespace(xp) else (xp, device)
+
+
+def move_to(array: Any, xp: Any, device: Any) -> Any:
+    """Return an array as one of another namespace and device.
+
+    Parameters
+    ----------
+    array : array
+        The array.
+    xp : module
+        The namespace.
+    device : object
+        The device.
+    """
+    return _array_api.move_to(array, xp=xp, device=device)
 
 
 class OtherVersionWarning(InconsistentVersionWarning):

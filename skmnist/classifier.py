@@ -9,11 +9,10 @@ import numpy as np
 from scipy.sparse import csr_matrix
 from sklearn.base import ClassifierMixin
 from sklearn.utils import check_random_state, column_or_1d
-from sklearn.utils.validation import check_is_fitted
 
-from skmnist import _data, _images, _parameters, _sklearn
-from skmnist._engine import batches, callbacks, device, loss, net, state
-from skmnist._estimator import ImageEstimator, unchanged_by_errors
+from skmnist import _arrays, _data, _images, _parameters, _sklearn
+from skmnist._engine import batches, callbacks, device, net, state
+from skmnist._estimator import unchanged_by_errors
 from skmnist._fitted import FittedNetwork
 from skmnist.augmentation import RandomDistortion, make_augment
 
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["MNISTMLPClassifier"]
 
 
-class MNISTMLPClassifier(FittedNetwork, ClassifierMixin, ImageEstimator):
+class MNISTMLPClassifier(ClassifierMixin, FittedNetwork):
     """Classify images with a multilayer perceptron trained by PyTorch.
 
     By default it has one hidden layer of 256 units with dropout. Images should be
@@ -310,10 +309,12 @@ class MNISTMLPClassifier(FittedNetwork, ClassifierMixin, ImageEstimator):
         NotFittedError, ValueError
             If the classifier is not fitted, or the images are not like those of `fit`.
         """
-        if self._is_multilabel:
-            y = self._forward(X, lambda logits: (logits > 0).long())
-            return csr_matrix(y) if self._target_type.startswith("sparse") else y
-        return self.classes_[self._forward(X, lambda logits: logits.argmax(dim=1))]
+        outputs = self._forward("predict", X)
+        if not self._is_multilabel:
+            return _arrays.take_labels(self.classes_, outputs)
+        return (
+            csr_matrix(outputs) if self._target_type.startswith("sparse") else outputs
+        )
 
     def predict_proba(self, X: ArrayLike) -> np.ndarray:
         """Return the probability of each label for each image.
@@ -333,9 +334,7 @@ class MNISTMLPClassifier(FittedNetwork, ClassifierMixin, ImageEstimator):
         NotFittedError, ValueError
             If the classifier is not fitted, or the images are not like those of `fit`.
         """
-        if self._is_multilabel:
-            return self._forward(X, lambda logits: logits.sigmoid())
-        return self._forward(X, lambda logits: logits.softmax(dim=1))
+        return self._forward("predict_proba", X)
 
     def predict_log_proba(self, X: ArrayLike) -> np.ndarray:
         """Return the logarithm of the probability of each label for each image.
@@ -355,9 +354,7 @@ class MNISTMLPClassifier(FittedNetwork, ClassifierMixin, ImageEstimator):
         NotFittedError, ValueError
             If the classifier is not fitted, or the images are not like those of `fit`.
         """
-        if self._is_multilabel:
-            return self._forward(X, loss.log_sigmoid)
-        return self._forward(X, lambda logits: logits.log_softmax(dim=1))
+        return self._forward("predict_log_proba", X)
 
     def decision_function(self, X: ArrayLike) -> np.ndarray:
         """Return the logit of each label for each image.
@@ -377,7 +374,7 @@ class MNISTMLPClassifier(FittedNetwork, ClassifierMixin, ImageEstimator):
         NotFittedError, ValueError
             If the classifier is not fitted, or the images are not like those of `fit`.
         """
-        logits = self._forward(X, lambda logits: logits)
+        logits = self._forward("decision_function", X)
         if len(self.classes_) > 2 or self._is_multilabel:
             return logits
         return logits[:, -1] - logits[:, 0] if logits.shape[1] == 2 else logits[:, 0]
@@ -410,12 +407,16 @@ class MNISTMLPClassifier(FittedNetwork, ClassifierMixin, ImageEstimator):
             _data.check_same_target_type(target_type, self._target_type, name)
         dtype = device.find_float_types(self._device) if reset else self._dtype
         rows, y = self._validate_pairs(
-            X, y, reset=reset, dtype=dtype, multi_output=target_type != "multiclass"
+            X,
+            _arrays.to_numpy(y),
+            reset=reset,
+            dtype=dtype,
+            multi_output=target_type != "multiclass",
         )
         y = _data.check_labels(y, name)
         if reset:
             self._target_type: str = target_type
-            self._dtype: str = rows.dtype.name
+            self._dtype: str = _arrays.find_type_name(rows)
             _images.warn_of_raw_images(rows)
         return rows, y, _images.find_image_shape(X, rows.shape[1])
 
@@ -445,16 +446,3 @@ class MNISTMLPClassifier(FittedNetwork, ClassifierMixin, ImageEstimator):
         finally:
             if self.net_.best_epoch > 0:  # else none was completed
                 self.best_epoch_: int = self.net_.best_epoch
-
-    def _forward(self, X, head):
-        check_is_fitted(self, "net_")
-        return self.net_.forward_numpy(self._validate_rows(X, self._dtype), head)
-
-    def __sklearn_clone__(self):
-        try:
-            return super().__sklearn_clone__()
-        except Exception:  # of a callback that cannot be cloned
-            template: Any = object.__new__(type(self))
-            shared = callbacks.SharedCallbacks(self.callbacks)
-            vars(template).update(vars(self), callbacks=shared)
-            return super(MNISTMLPClassifier, template).__sklearn_clone__()

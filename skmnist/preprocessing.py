@@ -11,6 +11,7 @@ from sklearn.base import OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils import assert_all_finite, check_array
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skmnist._arrays import find_range, find_type_name, reshape, to_float32
 from skmnist._estimator import ImageEstimator, unchanged_by_errors
 from skmnist._framing import frame_image, to_grey
 from skmnist._images import find_square, flatten_images, separate_images
@@ -126,12 +127,13 @@ class ImageScaler(OneToOneFeatureMixin, TransformerMixin, ImageEstimator):
             If the images are not like those of :meth:`fit`, or exceed float32.
         """
         check_is_fitted(self)
+        self._check_library(X, "transform")
         X = self._validate_images(X, reset=False)
         self._check_output_shape(X)
-        scaled = _to_float32(np.divide, X, self.max_intensity)
-        if scipy.sparse.issparse(scaled):
+        scaled = to_float32("divide", X, self.max_intensity)
+        if self.output_shape is None:
             return scaled
-        return scaled.reshape(len(scaled), *(self.output_shape or scaled.shape[1:]))
+        return reshape(scaled, (scaled.shape[0], *self.output_shape))
 
     def inverse_transform(self, X: ArrayLike) -> np.ndarray:
         """Multiply by `max_intensity`.
@@ -155,6 +157,7 @@ class ImageScaler(OneToOneFeatureMixin, TransformerMixin, ImageEstimator):
             If the images are not like those of :meth:`fit`, or exceed float32.
         """
         check_is_fitted(self)
+        self._check_library(X, "inverse_transform")
         # Not `validate_data`: what was transformed has lost the names of its features.
         images: Any = check_array(flatten_images(X), accept_sparse="csr", order="C")
         if images.shape[1] != self.n_features_in_:
@@ -162,7 +165,7 @@ class ImageScaler(OneToOneFeatureMixin, TransformerMixin, ImageEstimator):
                 f"X has {images.shape[1]} features, but ImageScaler is expecting "
                 f"{self.n_features_in_} features as input."
             )
-        return _to_float32(np.multiply, images, self.max_intensity)
+        return to_float32("multiply", images, self.max_intensity)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -209,9 +212,9 @@ class ImageScaler(OneToOneFeatureMixin, TransformerMixin, ImageEstimator):
             )
 
     def _warn_of_other_intensities(self, X):
-        some = X[:1000]
-        low, high = some.min(), some.max()
-        if self.max_intensity > 1 and 0 <= low < high <= 1 and some.dtype.kind == "f":
+        low, high = find_range(X)
+        is_scaled = 0 <= low < high <= 1 and "float" in find_type_name(X)
+        if is_scaled and self.max_intensity > 1:
             warn(
                 f"X looks scaled already, with intensities up to {high:g}; remove the "
                 "ImageScaler, or use max_intensity=1.",
@@ -374,6 +377,7 @@ class ImageCenterer(TransformerMixin, ImageEstimator):
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = False
+        tags.array_api_support = False
         # Not any: rows of pixels are square images.
         tags.input_tags.two_d_array = False
         tags.transformer_tags.preserves_dtype = ["float32", "float64"]
@@ -420,22 +424,6 @@ class ImageCenterer(TransformerMixin, ImageEstimator):
                 "are not square images; give one image as a list of one, [image]."
             )
         return image_shape
-
-
-def _to_float32(operation, X, max_intensity):
-    if scipy.sparse.issparse(X):
-        values = _to_float32(operation, X.data, max_intensity)
-        return type(X)((values, X.indices, X.indptr), shape=X.shape)
-    # NumPy casts in small buffers on the way, so no second copy of X is made.
-    with np.errstate(over="raise"):
-        try:
-            return operation(
-                X, np.float32(max_intensity), dtype=np.float32, casting="same_kind"
-            )
-        except FloatingPointError:
-            raise ValueError(
-                "X has values too large for float32; images lie in [0, max_intensity]."
-            ) from None
 
 
 def _to_type(pixels, dtype):

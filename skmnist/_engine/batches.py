@@ -12,6 +12,7 @@ import skorch.dataset
 import torch
 from torch.utils.data import Subset
 
+from skmnist._arrays import Space, find_space
 from skmnist._data import LabelledImages
 
 
@@ -61,7 +62,7 @@ def make_subsets(
     def move(array):
         if array is None or scipy.sparse.issparse(array):
             return array
-        return as_tensor(array).to(device)
+        return as_tensor(array, device).to(device)
 
     def move_once(array):
         if id(array) not in moved:
@@ -231,8 +232,26 @@ def call_augmentation(
     return augmented
 
 
-def as_tensor(X: np.ndarray) -> torch.Tensor:
-    """Return a tensor that shares an array's memory, also where that is read-only."""
+def as_tensor(X: Any, device: str | torch.device = "cpu") -> torch.Tensor:
+    """Return a tensor that shares an array's memory, also where that is read-only.
+
+    Parameters
+    ----------
+    X : ndarray, tensor or array of another library
+        The array.
+    device : str or torch.device, default="cpu"
+        Where an array of another library goes to.
+
+    Returns
+    -------
+    tensor : tensor
+        The tensor, without a gradient.
+    """
+    if isinstance(X, torch.Tensor):
+        return X.detach()
+    if not isinstance(X, np.ndarray):
+        space = find_space(torch.empty(0, device=device))
+        return cast(Space, space).move(X)
     if X.flags.writeable:
         return torch.from_numpy(X)
     # torch warns of read-only arrays (memory maps, joblib's workers). We never write.

@@ -169,11 +169,6 @@ class BinaryCrossEntropies(torch.nn.Module):
         return (y * (1 - share) + share / 2 if share else y).T
 
 
-def log_sigmoid(logits: torch.Tensor) -> torch.Tensor:
-    """Return the logarithms of the probabilities of labels, none of them too small."""
-    return F.logsigmoid(logits)
-
-
 Criterion = CrossEntropy | BinaryCrossEntropies
 
 

@@ -188,10 +188,7 @@ class MLPNet(NeuralNetClassifier):
         outputs : ndarray
             The outputs of all images.
         """
-        if self.module_.training:
-            self.module_.eval()
-        dataset = ImageDataset(X if scipy.sparse.issparse(X) else as_tensor(X))
-        batches = Batches(dataset, EVALUATION_BATCH_SIZE, self.device)
+        batches = self._evaluation_batches(X)
         with torch.inference_mode():
             # Into one array: many small ones would leave the memory of the batches in
             # pieces.
@@ -199,10 +196,42 @@ class MLPNet(NeuralNetClassifier):
             for Xi, _ in batches:
                 part = head(self._logits(Xi)).cpu().numpy()
                 if start == 0:
-                    outputs = np.empty((len(dataset), *part.shape[1:]), part.dtype)
+                    shape = (batches.n_samples, *part.shape[1:])
+                    outputs = np.empty(shape, part.dtype)
                 outputs[start : start + len(part)] = part
                 start += len(part)
             return outputs
+
+    def forward_tensor(
+        self, X: Any, head: Callable[[torch.Tensor], torch.Tensor]
+    ) -> torch.Tensor:
+        """Return `head` of the logits of images that are not NumPy's.
+
+        Parameters
+        ----------
+        X : tensor or array of another library, of shape (n_samples, n_pixels)
+            The images.
+        head : callable
+            As for :meth:`forward_numpy`.
+
+        Returns
+        -------
+        outputs : tensor
+            The outputs of all images, on the device of a tensor `X`.
+        """
+        batches = self._evaluation_batches(X)
+        with torch.inference_mode():
+            parts = [head(self._logits(Xi)) for Xi, _ in batches]
+        # Outside: no other operation may change a tensor of inference mode.
+        outputs = torch.cat(parts)
+        return outputs.to(X.device) if isinstance(X, torch.Tensor) else outputs
+
+    def _evaluation_batches(self, X):
+        if self.module_.training:
+            self.module_.eval()
+        is_sparse = scipy.sparse.issparse(X)
+        dataset = ImageDataset(X if is_sparse else as_tensor(X, self.device))
+        return Batches(dataset, EVALUATION_BATCH_SIZE, self.device)
 
     def _logits(self, X):
         n_missing = -X.shape[0] % TILE
