@@ -36,6 +36,14 @@ class Space(NamedTuple):
             return [self.find_types(name) for name in names]
         return names if names == "numeric" else getattr(self.xp, names)
 
+    def refuse_complex(self, array: Any) -> None:
+        """Raise an error if the numbers of an array are complex."""
+        # scikit-learn does for NumPy's arrays only.
+        if self.xp.isdtype(array.dtype, "complex floating"):
+            raise ValueError(
+                f"Complex data not supported: X is of type {find_type_name(array)}."
+            )
+
     def move(self, array: Any) -> Any:
         """Return an array as one of this library, on this device."""
         return _sklearn.move_to(array, xp=self.xp, device=self.device)

@@ -50,6 +50,7 @@ class ImageEstimator(_sklearn.CallbackSupportMixin, BaseEstimator):
     ) -> Any:
         space = find_space(X)
         if space is not None:
+            space.refuse_complex(X)
             dtype = space.find_types(dtype)
         if reset:
             self.__dict__.pop("_fitted_with", None)

@@ -11,7 +11,7 @@ from sklearn.base import OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils import assert_all_finite, check_array
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skmnist._arrays import find_range, find_type_name, reshape, to_float32
+from skmnist._arrays import find_range, find_type_name, reshape, to_float32, to_numpy
 from skmnist._estimator import ImageEstimator, unchanged_by_errors
 from skmnist._framing import frame_image, to_grey
 from skmnist._images import find_square, flatten_images, separate_images
@@ -404,6 +404,7 @@ class ImageCenterer(TransformerMixin, ImageEstimator):
             )
 
     def _separate(self, X, *, reset):
+        X = to_numpy(X)  # of which Pillow makes images
         images = separate_images(X)
         if images is None:
             rows = validate_data(self, X, reset=reset)
