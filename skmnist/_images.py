@@ -237,3 +237,25 @@ def warn_of_raw_images(X: Any) -> None:
             f"X looks like raw images, with intensities up to {high:g}. Put an "
             "ImageScaler before the classifier: it trains better on [0, 1]."
         )
+
+
+def warn_of_other_scale(X_val: Any, X: Any) -> None:
+    """Warn of validation images that are not scaled as the training images are.
+
+    Parameters
+    ----------
+    X_val, X : ndarray of shape (n_samples, n_pixels)
+        The images to validate on and to train on.
+
+    Warns
+    -----
+    UserWarning
+        If the largest intensity of the first 1,000 is ten times that of the others.
+    """
+    (_, largest_val), (_, largest) = find_range(X_val), find_range(X)
+    if max(largest_val, largest) > 10 * min(largest_val, largest) > 0:
+        warn(
+            f"X_val has intensities up to {largest_val:g}, X up to {largest:g}; scale "
+            'both alike. In a Pipeline, transform_input=["X_val"] has ImageScaler '
+            "scale X_val too."
+        )

@@ -201,7 +201,8 @@ class MNISTMLPClassifier(ClassifierMixin, FittedNetwork):
         Warns
         -----
         ConvergenceWarning, UserWarning
-            If the training loss becomes infinite or NaN; if images look unscaled.
+            If the training loss becomes infinite or NaN; if images look unscaled, or
+            `X_val` is scaled otherwise than `X`.
         """
         self._check_parameters()
         _parameters.check_validation_set(vars(self), X_val, y_val, sample_weight_val)
@@ -216,6 +217,7 @@ class MNISTMLPClassifier(ClassifierMixin, FittedNetwork):
                 train, valid = _data.split(train, self.validation_split, self._seed)
             else:
                 X_val, y_val, _ = self._validate(X_val, y_val, False, "y_val")
+                _images.warn_of_other_scale(X_val, X)
                 codes = _data.find_codes(y_val, classes, "y_val")
                 valid = _data.weigh(
                     X_val, codes, sample_weight_val, train.class_weight, classes

@@ -130,3 +130,23 @@ def test_images_of_another_range_are_not_warned_of(digits, scale):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         small(max_epochs=1).fit(X, digits[1])
+
+
+@pytest.mark.parametrize(("scale", "scale_val"), [(1, 255), (1, 16), (16, 1)])
+def test_validation_images_of_another_scale_are_warned_of(digits, scale, scale_val):
+    X, y = digits
+    X_val = X[400:] * np.float32(scale_val)
+    words = rf"X_val .* up to {scale_val}, X up to {scale}; .*\[\"X_val\"\] .*Scaler"
+
+    with pytest.warns(UserWarning, match=words):
+        small(max_epochs=1).fit(X * np.float32(scale), y, X_val=X_val, y_val=y[400:])
+
+
+@pytest.mark.parametrize("scale_val", [0, 0.1, 1, 10])
+def test_validation_images_of_about_the_same_scale_are_not(digits, scale_val):
+    X, y = digits
+    X_val = X[400:] * np.float32(scale_val)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        small(max_epochs=1).fit(X, y, X_val=X_val, y_val=y[400:])
