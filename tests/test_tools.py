@@ -33,6 +33,7 @@ from sklearn.metrics import (
 from sklearn.model_selection import (
     FixedThresholdClassifier,
     GridSearchCV,
+    HalvingGridSearchCV,
     HalvingRandomSearchCV,
     LearningCurveDisplay,
     PredefinedSplit,
@@ -515,17 +516,70 @@ def test_all_learning_curves_of_a_search_come_in_one_picture(digits):
     from sklearn import callback
 
     monitor = callback.ScoringMonitor(scoring=["accuracy", "neg_log_loss"])
-    make_monitored_search(monitor, 1, digits)
-    log = monitor.get_logs().data_as_pandas
+    search = make_monitored_search(monitor, 1, digits)
+    log = monitor.get_logs()
 
-    display = HistoryDisplay.from_history(log)
+    display = HistoryDisplay.from_history(log, search=search)
 
     assert [ax.get_ylabel() for ax in display.ax_] == ["Accuracy", "Neg log loss"]
-    assert len(display.lines_) == 10
-    line = display.lines_["task 0.0.3.1", "train_accuracy"]
-    rows = log[log["parent_task_id_path"] == (0, 0, 3, 1)]
+    best = f"dropout={search.best_params_['mnistmlpclassifier__dropout']:g}"
+    folds = [f"dropout={rate}, fold {n}" for rate in ("0", "0.5") for n in (1, 2)]
+    assert list(display.histories) == [*folds, f"{best}, refitted"]
+    line = display.lines_["dropout=0.5, fold 2", "train_accuracy"]
+    table = log.data_as_pandas
+    rows = table[table["parent_task_id_path"] == (0, 0, 3, 1)]
     assert_array_equal(line.get_ydata(), rows["accuracy"])
     assert_array_equal(line.get_xdata(), [1, 2, 3])
+    unnamed = HistoryDisplay.from_history(table)
+    assert list(unnamed.histories) == [f"fit {n}" for n in range(1, 6)]
+
+
+@needs_callbacks
+def test_candidates_of_a_halving_search_have_a_name_each(digits):
+    from sklearn import callback
+
+    monitor = callback.ScoringMonitor(scoring="accuracy")
+    mlp = make_mlp(max_epochs=1).set_callbacks(monitor)
+    search = HalvingGridSearchCV(mlp, {"dropout": [0.0, 0.5]}, cv=2, factor=2)
+    search.fit(*digits)
+
+    display = HistoryDisplay.from_history(monitor.get_logs(), search=search)
+
+    best = f"dropout={search.best_params_['dropout']:g}"
+    names = ["dropout=0 (1)", "dropout=0.5 (2)", f"{best} (3)"]
+    folds = [f"{name}, fold {n}" for name in names for n in (1, 2)]
+    assert list(display.histories) == [*folds, f"{best}, refitted"]
+
+
+@needs_callbacks
+def test_a_monitor_of_several_fits_gives_a_curve_for_each(digits):
+    from sklearn import callback
+
+    monitor = callback.ScoringMonitor(scoring="accuracy")
+    model = make_pipeline(ImageScaler(1.0), make_mlp().set_callbacks(monitor))
+    cross_validate(model, *digits, cv=2)
+    logs = monitor.get_logs(select="all")
+
+    assert list(HistoryDisplay.from_history(logs[0]).histories) == [None]
+    display = HistoryDisplay.from_history(logs)
+
+    assert list(display.histories) == ["run 1", "run 2"]
+    assert_array_equal(
+        display.lines_["run 2", "train_accuracy"].get_ydata(),
+        logs[1].data_as_pandas.query("task_name == 'epoch'")["accuracy"],
+    )
+
+
+@needs_callbacks
+def test_the_log_of_another_search_is_refused(digits):
+    from sklearn import callback
+
+    monitor = callback.ScoringMonitor(scoring="accuracy")
+    search = make_monitored_search(monitor, 1, digits)
+    search.estimator.fit(*digits)
+
+    with pytest.raises(ValueError, match=r"trained 5 times, but .* of 1 fits"):
+        HistoryDisplay.from_history(monitor.get_logs(), search=search)
 
 
 @needs_callbacks

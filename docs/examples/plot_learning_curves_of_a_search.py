@@ -46,28 +46,45 @@ search = GridSearchCV(
     n_jobs=2,
 )
 search.fit(X, y)
-search.best_params_
-
-# %%
-# The table
-# ---------
-# The table has one row per epoch of each fit: three candidates on two folds, and the
-# best candidate refitted on all images.
-
-log = monitor.get_logs().data_as_pandas
-log[["task_id_path", "task_name", "accuracy"]].tail()
+print(f"Best: {search.best_params_}, with an accuracy of {search.best_score_:.4f}")
 
 # %%
 # The plot
 # --------
-# :class:`~skmnist.HistoryDisplay` plots the table, with one curve per fit. The accuracy
-# is evaluated on the images that the fit was given. In the name of a curve the third
-# number counts the fits of the search, two folds per candidate, in the order of the
-# grid; the last curve is the best candidate refitted on all images.
+# :class:`~skmnist.HistoryDisplay` plots the log of the monitor, with one curve per fit.
+# The search gives the curves their names. The accuracy is that on the images that the
+# fit was given; the last curve is the best candidate refitted on all images.
 
 import matplotlib.pyplot as plt
 
 from skmnist import HistoryDisplay
 
-HistoryDisplay.from_history(log)
+display = HistoryDisplay.from_history(monitor.get_logs(), search=search)
+display.figure_.suptitle("Accuracy of each fit of the search on its training images")
 plt.show()
+
+# %%
+# The log is a table with one row per epoch, for other plots:
+
+log = monitor.get_logs().data_as_pandas
+log[["task_id_path", "task_name", "accuracy"]].tail()
+
+# %%
+# The folds of a cross-validation
+# -------------------------------
+# A monitor sees the training images only. For the curves of held-out images too, let
+# the classifier hold some out, and keep the fitted models of a cross-validation. This
+# works with every version of scikit-learn.
+
+from sklearn.model_selection import cross_validate
+
+best = search.best_estimator_.set_params(mnistmlpclassifier__validation_split=0.2)
+results = cross_validate(best, X, y, cv=3, return_estimator=True)
+
+display = HistoryDisplay.from_history(results)
+display.figure_.suptitle("Loss and accuracy in each fold of a cross-validation")
+plt.show()
+
+# %%
+# To compare settings, give a dict with a cross-validation, a model or a history for
+# each name: ``HistoryDisplay.from_history({"one": results, "other": others})``.

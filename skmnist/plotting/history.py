@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.utils.validation import check_is_fitted
 
 from skmnist.inspection import unwrap
 from skmnist.plotting._axes import BLUE, VERMILION, make_axes
+from skmnist.plotting._histories import find_histories, read_history
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,15 +21,6 @@ if TYPE_CHECKING:
 
 # Okabe and Ito's, without the yellow, which is too pale for a line.
 PALETTE = (BLUE, VERMILION, "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-# Of the table of scikit-learn's ScoringMonitor; its other columns are scores.
-MONITOR_COLUMNS = (
-    "task_id_path",
-    "parent_task_id_path",
-    "estimator_name",
-    "task_name",
-    "task_id",
-    "sequential_subtasks",
-)
 PARTS = {"train": "training", "valid": "validation"}
 BEST_MARK = {
     "marker": "*",
@@ -120,14 +111,15 @@ class HistoryDisplay:
             If there are too few axes.
         """
         _, classifier = unwrap(estimator)
-        history = _history(classifier)
+        history = read_history(classifier)
         return cls({name: history}).plot(ax, line_kw=line_kw, best_kw=best_kw)
 
     @classmethod
     def from_history(
         cls,
-        history: pd.DataFrame | Mapping[str, pd.DataFrame],
+        history: Any,
         *,
+        search: BaseEstimator | None = None,
         ax: AxesLike | None = None,
         line_kw: dict[str, Any] | None = None,
         best_kw: dict[str, Any] | None = None,
@@ -136,10 +128,14 @@ class HistoryDisplay:
 
         Parameters
         ----------
-        history : DataFrame or mapping of str to DataFrame
-            The `history_` of a classifier, or several of them by name; or the table of
-            a :class:`sklearn.callback.ScoringMonitor`, with a curve for each fit of a
-            search.
+        history : DataFrame, estimator, log, list or dict
+            The `history_` of a classifier; a fitted estimator; the result of
+            :func:`sklearn.model_selection.cross_validate` with `return_estimator=True`;
+            or what `get_logs` of a :class:`sklearn.callback.ScoringMonitor` returns.
+            Or several of these: a dict gives them names, a list numbers.
+        search : estimator, default=None
+            The fitted search that the log of a monitor is of: its curves are named by
+            parameters and fold.
         ax : Axes or two Axes, default=None
             Where to draw; see :meth:`plot`.
         line_kw : dict, default=None
@@ -155,11 +151,15 @@ class HistoryDisplay:
 
         Raises
         ------
+        NotFittedError
+            If an estimator is not fitted.
+        TypeError
+            If an object holds no history.
         ValueError
-            If there is no history, if one has no `epoch` or no column to draw, or if
-            there are too few axes.
+            If there is no history, if one has no `epoch` or no column to draw, if there
+            are too few axes, or if a log is not that of `search`.
         """
-        histories = _name_histories(history)
+        histories = find_histories(history, search)
         return cls(histories).plot(ax, line_kw=line_kw, best_kw=best_kw)
 
     def plot(
@@ -261,31 +261,6 @@ class HistoryDisplay:
         self.ax_[0].legend(handles=handles, title=title, **place)
 
 
-def _history(classifier):
-    check_is_fitted(classifier)
-    if hasattr(classifier, "history_"):
-        return classifier.history_
-    if not hasattr(classifier, "loss_curve_"):
-        raise TypeError(
-            f"{type(classifier).__name__} has no history of its training; give an "
-            "MNISTMLPClassifier, an MLPClassifier with solver='adam' or 'sgd', or use "
-            "from_history."
-        )
-    import pandas as pd
-
-    history = pd.DataFrame({"train_loss": classifier.loss_curve_})
-    history.insert(0, "epoch", np.arange(1, len(history) + 1))
-    if classifier.early_stopping:
-        history["valid_accuracy"] = classifier.validation_scores_
-    return history
-
-
-def _name_histories(history):
-    if "parent_task_id_path" in history:
-        return _split_tasks(history)
-    return dict(history) if isinstance(history, Mapping) else {None: history}
-
-
 def _drawable_metrics(histories):
     """Return what is to be drawn: the loss, the accuracy, then what else there is."""
     found = {"loss": False, "accuracy": False}
@@ -306,18 +281,6 @@ def _drawable_metrics(histories):
     if not histories:
         raise ValueError("There is no history to draw; give at least one.")
     return [metric for metric, is_there in found.items() if is_there]
-
-
-def _split_tasks(log):
-    """Return the histories in a table of scikit-learn's ScoringMonitor."""
-    epochs = log[log["task_name"] == "epoch"]
-    scores = [column for column in log if column not in MONITOR_COLUMNS]
-    return {
-        "task " + ".".join(map(str, path)): rows[scores]
-        .add_prefix("train_")
-        .assign(epoch=rows["task_id"] + 1)
-        for path, rows in epochs.groupby("parent_task_id_path")
-    }
 
 
 def _best_row(history):
