@@ -21,8 +21,8 @@ OTHER_MODES = ("P", "PA", "CMYK", "YCbCr", "LAB", "HSV")
 def flatten_images(X: Any) -> Any:
     """Return images as rows of pixels, without a copy if none is needed.
 
-    Anything that is not a stack of images (a DataFrame, a sparse matrix, a single
-    image) is returned unchanged, for scikit-learn's own validation to check.
+    Anything that is not a stack of images (a DataFrame, a sparse matrix) is returned
+    unchanged, for scikit-learn's own validation to check.
 
     Parameters
     ----------
@@ -38,7 +38,8 @@ def flatten_images(X: Any) -> Any:
     Raises
     ------
     ValueError
-        If `X` has more than one channel or too many dimensions, or is a ragged list.
+        If `X` has more than one channel or too many dimensions, or is a ragged list or
+        the pixels of a single image.
     """
     if isinstance(X, (list, tuple)):
         try:
@@ -50,8 +51,13 @@ def flatten_images(X: Any) -> Any:
             ) from error
     # Not np.ndim: it breaks on array-likes that refuse NumPy's functions.
     n_dimensions = getattr(X, "ndim", 2)
-    if n_dimensions <= 2:
+    if n_dimensions == 2:
         return X
+    if n_dimensions < 2:  # scikit-learn would print all pixels
+        raise ValueError(
+            f"Expected 2D array, got {n_dimensions}D array: X has shape {X.shape}. "
+            "Reshape your data; for one image give a stack of one, such as X[i:i+1]."
+        )
     if n_dimensions > 4 or (n_dimensions == 4 and X.shape[3] != 1):
         raise ValueError(
             f"X has shape {tuple(X.shape)}; images are (n_samples, n_pixels), "
@@ -175,10 +181,6 @@ def stack_images(
     matrix: Any = X
     X = matrix.toarray() if scipy.sparse.issparse(matrix) else np.asarray(X)
     rows_of_pixels = flatten_images(X)
-    if rows_of_pixels.ndim != 2:
-        raise ValueError(
-            f"X has shape {X.shape}; for one image give a stack of one, such as X[:1]."
-        )
     n_samples, n_pixels = rows_of_pixels.shape
     if image_shape is None:
         image_shape = find_image_shape(X, n_pixels)

@@ -150,3 +150,12 @@ def test_validation_images_of_about_the_same_scale_are_not(digits, scale_val):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         small(max_epochs=1).fit(X, y, X_val=X_val, y_val=y[400:])
+
+
+@pytest.mark.parametrize("as_given", [np.asarray, np.ndarray.tolist, pd.Series])
+def test_the_error_for_a_single_image_says_how_to_give_it(digits, as_given):
+    X, y = digits
+    model = small(max_epochs=1).fit(X, y)
+
+    with pytest.raises(ValueError, match=r"shape \(64,\).* stack of one, .*X\[i:i\+1"):
+        model.predict_proba(as_given(X[0]))
