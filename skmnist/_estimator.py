@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -25,6 +25,28 @@ class ImageEstimator(_sklearn.CallbackSupportMixin, BaseEstimator):
         "https://skmnist.readthedocs.io/en/stable/generated/"
         "skmnist.{estimator_name}.html"
     )
+
+    def set_params(self, **parameters: Any) -> Self:
+        """Set parameters, with a clear error for parts of one that has no parts.
+
+        Parameters
+        ----------
+        **parameters
+            The parameters and their values.
+        """
+        values = self.get_params(deep=False) | parameters
+        for name in parameters:
+            outer, is_nested, inner = name.partition("__")
+            value = values.get(outer, self)
+            if is_nested and not hasattr(value, "set_params"):
+                is_dict = outer.endswith("_params")
+                example = f", [{{{inner!r}: {parameters[name]!r}}}, ...]"
+                raise ValueError(
+                    f"{name} cannot be set, since {outer}={value!r} has no parameters; "
+                    f"set {outer} as a whole, in a grid from a list of whole values"
+                    f"{example if is_dict else ''}."
+                )
+        return super().set_params(**parameters)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -8,7 +8,7 @@ from numpy.testing import assert_array_equal
 from sklearn.base import clone
 
 from listeners import HeldOut
-from skmnist import ImageScaler, MNISTMLPClassifier
+from skmnist import ImageScaler, MNISTMLPClassifier, RandomDistortion
 from small_models import PIXELS, WORDS, small, spoil
 
 
@@ -94,3 +94,28 @@ def test_the_html_repr_links_to_the_documentation(estimator, digits):
 
     name = type(estimator).__name__
     assert f"skmnist.{name}.html" in html
+
+
+@pytest.mark.parametrize(
+    ("parameters", "words"),
+    [
+        (
+            {"optimizer_params__weight_decay": 0.1},
+            r"optimizer_params=None has no .* \[\{'weight_decay': 0.1\}, \.\.\.\]\.$",
+        ),
+        ({"augmentation__rotation": 5}, "augmentation=None .* whole values.$"),
+        ({"callbacks": [1], "callbacks__x": 5}, r"callbacks=\[1\] has no parameters"),
+        ({"no_such__x": 5}, "Invalid parameter 'no_such'"),
+    ],
+)
+def test_parts_of_a_parameter_that_has_none_are_refused(parameters, words):
+    with pytest.raises(ValueError, match=words):
+        small().set_params(**parameters)
+
+
+def test_a_parameter_can_be_set_with_its_parts():
+    estimator = small()
+
+    parts = {"augmentation": RandomDistortion(), "augmentation__rotation": 5}
+    assert estimator.set_params(**parts) is estimator
+    assert estimator.augmentation.rotation == 5
