@@ -39,7 +39,7 @@ __all__ = [
 ]
 
 # Packages whose frames lie between our code and the line that called it.
-PACKAGES_BETWEEN = {"skmnist", "sklearn", "joblib", "pickle", "skops"}
+PACKAGES_BETWEEN = {"skmnist", "sklearn", "skorch", "joblib", "pickle", "skops"}
 
 # Before 1.9 scikit-learn's checks wanted `classes_` in the namespace of X, which has no
 # strings.

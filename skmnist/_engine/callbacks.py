@@ -13,13 +13,13 @@ import skorch.callbacks
 from sklearn.base import clone
 from sklearn.metrics import get_scorer
 from skorch import NeuralNet
-from skorch.callbacks import Callback, PassthroughScoring, PrintLog
+from skorch.callbacks import Callback, ParamMapper, PassthroughScoring, PrintLog
 from tqdm.auto import tqdm
 
 from skmnist._data import LabelledImages
 from skmnist._engine.state import RNG_KEY
 from skmnist._parameters import MEASURED
-from skmnist._sklearn import begin_tasks
+from skmnist._sklearn import begin_tasks, warn
 
 
 def make_callbacks(
@@ -49,7 +49,9 @@ def make_callbacks(
         made.append(("early_stopping", EarlyStopping(column, patience)))
     if parameters["verbose"] >= 2:
         made.append(("progress_bar", ProgressBar(epochs)))
-    made += clone_callbacks(parameters["callbacks"] or [])
+    if parameters["callbacks"]:
+        made += clone_callbacks(parameters["callbacks"])
+        made.append(("pattern_check", PatternCheck()))
     # Last, so that they see what all others have done to the net.
     return made if tasks is None else [*made, ("epoch_tasks", tasks)]
 
@@ -158,6 +160,24 @@ class ValidationScore(Callback):
     def on_train_end(self, net: NeuralNet, **kwargs: Any) -> None:
         """Let go of the data."""
         self.data = ()
+
+
+class PatternCheck(Callback):
+    """Warns of patterns of skorch's ParamMapper, as of Initializer, that match nothing.
+
+    skorch itself leaves the weights as they are, and says nothing.
+    """
+
+    def on_train_begin(self, net: NeuralNet, **kwargs: Any) -> None:
+        """Compare the patterns with the names of the weights."""
+        weights = list(net.get_all_learnable_params())
+        for _, mapper in net.callbacks_:
+            for pattern in mapper.patterns if isinstance(mapper, ParamMapper) else ():
+                if not any(mapper.filter_parameters([pattern], weights)):
+                    warn(
+                        f"{type(mapper).__name__} does nothing: {pattern!r} matches no "
+                        f"weights. There are {', '.join(name for name, _ in weights)}."
+                    )
 
 
 class EarlyStopping(skorch.callbacks.EarlyStopping):

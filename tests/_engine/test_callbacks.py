@@ -14,13 +14,14 @@ from collections import namedtuple
 import numpy as np
 import pytest
 import scipy.sparse
+import torch
 from numpy.testing import assert_array_equal
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
-from skorch.callbacks import Callback, EpochScoring, PrintLog
+from skorch.callbacks import Callback, EpochScoring, Freezer, Initializer, PrintLog
 
 from listeners import (
     HeldOut,
@@ -42,6 +43,30 @@ def test_callbacks_of_the_user_stay_as_they_were(digits):
 
     assert not hasattr(recorder, "events_")
     assert not hasattr(named, "events_")
+
+
+@pytest.mark.parametrize("kind", [Initializer, Freezer])
+def test_a_pattern_that_matches_no_weights_is_warned_of(digits, kind):
+    mapper = kind(["hidden_1.*", "dense*"], fn=torch.nn.init.zeros_)
+
+    with pytest.warns(UserWarning, match=r"'dense\*' matches no weights") as warned:
+        fit(digits, mapper)
+
+    (warning,) = warned
+    assert kind.__name__ in str(warning.message)
+    assert "hidden_1.weight, hidden_1.bias, output.weight" in str(warning.message)
+    assert warning.filename.endswith("small_models.py")  # where `fit` is called
+
+
+@pytest.mark.filterwarnings("error")
+def test_first_weights_and_frozen_weights_are_taken_as_given(digits):
+    freezer = Freezer(["hidden_1.*"])
+    initializer = Initializer(lambda name: name.startswith("h"), torch.nn.init.ones_)
+
+    module = fit(digits, initializer, freezer).module_
+
+    assert (module.hidden_1.weight == 1).all()
+    assert (module.output.bias != 0).any()
 
 
 class CannotBeCloned(Callback):
