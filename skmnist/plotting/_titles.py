@@ -64,7 +64,13 @@ def title_images(
     return titles if any(titles) else None, is_correct
 
 
-def title_mistakes(n_shown: int, n_mistakes: int, n_images: int) -> str:
+def title_mistakes(
+    n_shown: int,
+    n_mistakes: int,
+    n_images: int,
+    kind: tuple[Any, Any] = (None, None),
+    class_names: ClassNames | None = None,
+) -> str:
     """Return the title of a grid of mistakes.
 
     Parameters
@@ -72,23 +78,30 @@ def title_mistakes(n_shown: int, n_mistakes: int, n_images: int) -> str:
     n_shown : int
         The number of mistakes in the grid.
     n_mistakes : int
-        The number of all mistakes.
+        The number of all mistakes of this kind.
     n_images : int
         The number of images that were classified.
+    kind : tuple of label or None
+        The true and the predicted label of all of them; None for any.
+    class_names : sequence or dict of str or None
+        The names of the labels.
 
     Returns
     -------
     title : str
         The title.
     """
-    if n_mistakes == 0:
-        return f"No mistakes in {n_images:,} images"
-    if n_shown == n_mistakes:
-        return f"Mistakes in {n_images:,} images: {n_mistakes:,}"
-    return (
-        f"Mistakes in {n_images:,} images: the most confident {n_shown:,} of "
-        f"{n_mistakes:,}"
-    )
+    what = "Mistakes"
+    if kind != (None, None):
+        names = [
+            other if label is None else name_class(label, class_names)
+            for label, other in zip(kind, ("Others", "others"), strict=True)
+        ]
+        what = " predicted as ".join(names)
+    number = f"{n_mistakes:,}" if n_mistakes else "none"
+    if n_shown < n_mistakes:
+        number = f"the most confident {n_shown:,} of {number}"
+    return f"{what} in {n_images:,} images: {number}"
 
 
 def name_class(label: Any, class_names: ClassNames | None) -> str:

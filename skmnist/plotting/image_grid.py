@@ -232,7 +232,9 @@ class ImageGridDisplay:
             predictions=shown["predicted"],
             probabilities=shown["probability"],
             n_images=None,
-            title=title_mistakes(len(shown), len(mistakes), len(stack)),
+            title=title_mistakes(
+                len(shown), len(mistakes), len(stack), (true, predicted), class_names
+            ),
             ax=ax,
             n_columns=n_columns,
             im_kw=im_kw,

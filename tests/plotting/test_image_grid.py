@@ -122,6 +122,24 @@ def test_mistakes_of_one_kind_can_be_drawn(model, digits):
     words = f"{kind['true']} predicted as {kind['predicted']}"
     assert len(titles) == n_mistakes < len(mistakes)
     assert all(title.startswith(words) for title in titles)
+    title = display.figure_.get_suptitle()
+    assert title == f"{words} in 500 images: {n_mistakes}"
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ({"true": 8}, "eight predicted as others in 500 images: "),
+        ({"predicted": 8}, "Others predicted as eight in 500 images: "),
+    ],
+)
+def test_half_a_kind_of_mistakes_is_named_too(model, digits, kind, words):
+    names = ["", "", "", "", "", "", "", "", "eight", ""]
+    display = ImageGridDisplay.from_misclassified(
+        model, *digits, **kind, class_names=names
+    )
+
+    assert display.figure_.get_suptitle().startswith(words)
 
 
 def test_no_mistakes_is_a_picture_that_says_so(model, digits):
@@ -130,7 +148,7 @@ def test_no_mistakes_is_a_picture_that_says_so(model, digits):
     display = ImageGridDisplay.from_misclassified(model, X, model.predict(X))
 
     assert display.im_ == []
-    assert display.figure_.get_suptitle() == "No mistakes in 500 images"
+    assert display.figure_.get_suptitle() == "Mistakes in 500 images: none"
     assert not display.ax_[0, 0].axison
 
 
