@@ -16,6 +16,7 @@ from sklearn.base import BaseEstimator
 
 from skmnist._framing import to_grey
 from skmnist._images import find_square, separate_images
+from skmnist.inspection import unwrap
 from skmnist.persistence import load_model
 from skmnist.preprocessing import ImageCenterer, ImageScaler
 
@@ -51,7 +52,8 @@ def read_model(path: Path, trust: bool) -> Any:
     OSError
         If the file cannot be read.
     ValueError
-        If it is a pickle and not trusted, or holds no classifier with probabilities.
+        If it is a pickle and not trusted, or holds no classifier with probabilities of
+        one label.
     """
     if path.suffix not in PICKLES:
         model = load_model(path)
@@ -64,6 +66,11 @@ def read_model(path: Path, trust: bool) -> Any:
         )
     if not hasattr(model, "predict_proba") or not hasattr(model, "classes_"):
         raise ValueError(f"{path} holds no fitted classifier with predict_proba.")
+    _, classifier = unwrap(model)
+    if getattr(classifier, "_target_type", "multiclass") != "multiclass":
+        raise ValueError(
+            f"{path} holds a multilabel classifier; predict prints one label an image."
+        )
     return model
 
 

@@ -55,17 +55,32 @@ def read_raises(docstring):
     return {name for line in lines for name in line.split(", ")}
 
 
+def is_class(node):
+    return isinstance(node, ast.ClassDef)
+
+
+def find_checkers(tree):
+    """Return the names of private functions that raise NotFittedError."""
+    return {
+        node.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef)
+        and node.name.startswith("_")
+        and "check_is_fitted" in find_calls(node)
+    }
+
+
 def read_functions():
     """Yield each public function: its name, what it raises and what it says so of."""
-    for path in filter(is_public, sorted(PACKAGE.rglob("*.py"))):
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        checkers = {"check_is_fitted"} | {
-            node.name
-            for node in ast.walk(tree)
-            if isinstance(node, ast.FunctionDef)
-            and node.name.startswith("_")
-            and "check_is_fitted" in find_calls(node)
-        }
+    trees = {
+        path: ast.parse(path.read_text(encoding="utf-8"))
+        for path in sorted(PACKAGE.rglob("*.py"))
+    }
+    classes = [node for tree in trees.values() for node in tree.body if is_class(node)]
+    inherited = set().union(*map(find_checkers, classes))
+    for path in filter(is_public, trees):
+        tree = trees[path]
+        checkers = {"check_is_fitted"} | inherited | find_checkers(tree)
         for node, docstring in find_public(tree.body):
             yield (
                 f"{path.stem}.{node.name}",

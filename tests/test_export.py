@@ -107,6 +107,13 @@ def test_a_pipeline_predicts_mnist_the_same(mnist, pipeline):
     assert_array_equal(one[0], model.predict(X_test[:1]))
 
 
+def test_several_labels_are_predicted_the_same(mnist):
+    X, y, X_test, _ = mnist
+    y = np.column_stack([y % 2 == 0, y > 4])
+
+    assert_predicts_the_same(scaled().fit(X[:2000], y[:2000]), X_test)
+
+
 @pytest.mark.parametrize("activation", ["relu", "tanh", "gelu", "logistic", "identity"])
 @pytest.mark.parametrize("hidden_layer_sizes", [(), 16, (16, 8), (16, 8, 4)])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

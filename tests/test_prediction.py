@@ -17,6 +17,7 @@ from skmnist._prediction import (
     frame_for,
 )
 from skmnist.cli import main
+from small_models import small
 
 pytest.importorskip("skops")
 
@@ -217,3 +218,12 @@ def test_the_pipeline_that_a_search_found_has_its_own_centerer():
     centerer = find_centerer(search.fit(IMAGES, LABELS))
 
     assert (centerer.size, centerer.box) == (20, 9)
+
+
+def test_a_model_of_several_labels_is_refused(tmp_path, folder, capsys):
+    y = np.array([[0, 1], [1, 1]] * 5)
+    model = make_pipeline(ImageCenterer(), ImageScaler(), small()).fit(IMAGES, y)
+    save_model(model, tmp_path / "several.skmnist")
+
+    assert predict(tmp_path, "several.skmnist", str(folder / "flat.png")) == 1
+    assert "several.skmnist holds a multilabel classifier" in capsys.readouterr().err
