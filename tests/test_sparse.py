@@ -133,3 +133,32 @@ def test_only_a_batch_at_a_time_becomes_dense(peak_memory):
         classifier.fit(X, y).predict(X)
 
     assert peak.megabytes < 250  # all images at once would take 400
+
+
+def test_wide_rows_take_little_memory_beside_the_network(peak_memory):
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(100_000, size=(1_200, 150)).astype(np.int32)
+    rows = np.repeat(np.arange(1_200, dtype=np.int32), 150)
+    values = np.ones(pixels.size, np.float32)
+    X = scipy.sparse.csr_array((values, (rows, pixels.ravel())), (1_200, 100_000))
+    sparse = (X.data.nbytes + X.indices.nbytes + X.indptr.nbytes) / 1e6
+    classifier = small(hidden_layer_sizes=256, max_epochs=1, validation_split=0.5)
+
+    with peak_memory() as peak:
+        classifier.fit(X, np.arange(1_200) % 20)
+
+    # Weights, gradients, and the two averages of Adam.
+    network = 4 * sum(coef.nbytes for coef in classifier.coefs_) / 1e6
+    assert peak.megabytes + sparse < 1.5 * (network + sparse)
+
+
+def test_wide_rows_are_predicted_as_dense_ones_are():
+    rng = np.random.default_rng(0)
+    X = scipy.sparse.random(400, 60_000, density=0.001, rng=rng, dtype=np.float32)
+    y = np.arange(400) % 3
+    classifier = small(hidden_layer_sizes=8, max_epochs=1, early_stopping=True)
+
+    sparse = classifier.fit(X, y).predict_proba(X)
+
+    dense = classifier.predict_proba(X.toarray())
+    np.testing.assert_allclose(sparse, dense, rtol=1e-5)

@@ -14,6 +14,10 @@ from torch.utils.data import Subset
 
 from skmnist._arrays import Space, find_space
 from skmnist._data import LabelledImages
+from skmnist._engine.products import TILE
+
+# Values of sparse rows that become dense at once where any batch size does: 32 MB.
+DENSE_VALUES = 2**23
 
 
 class ImageDataset(skorch.dataset.Dataset):
@@ -92,7 +96,8 @@ class Batches:
     device : str or torch.device
         Where the batches are wanted.
     rng : numpy.random.Generator, default=None
-        Shuffles the rows anew for each pass; by default they keep their order.
+        Shuffles the rows anew for each pass; by default they keep their order, and
+        batches of wide sparse rows may be smaller.
     augment : callable, default=None
         From the rows of pixels of a batch to those that are given instead.
     """
@@ -109,6 +114,9 @@ class Batches:
         whole = cast(ImageDataset, dataset.dataset if is_subset else dataset)
         self.device = device
         if scipy.sparse.issparse(whole.X):
+            if rng is None:
+                n_tiles = max(1, DENSE_VALUES // whole.X.shape[1] // TILE)
+                batch_size = min(batch_size, n_tiles * TILE)
             n_rows = min(batch_size, len(dataset))
             self.X: Any = _SparseRows(whole.X, n_rows, device)
         else:
