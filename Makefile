@@ -9,6 +9,9 @@ SCRIPTS := bin
 endif
 BIN := .venv/$(SCRIPTS)
 
+# Not compiled: that takes half of an installation, most of it for what is never imported.
+INSTALL := pip install --quiet --no-compile
+
 # Tests run in two processes, with two threads each: waiting threads must not spin.
 test test-oldest test-middle test-friends: export OMP_WAIT_POLICY = passive
 PYTEST := python -m pytest -n 2 --dist worksteal
@@ -91,31 +94,31 @@ clean:  ## Remove the environments and all that was made
 	touch $@
 
 .venv/demo: .venv/pip pyproject.toml constraints.txt
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable .
+	$(BIN)/$(INSTALL) --constraint constraints.txt --editable .
 	touch $@
 
 .venv/test: .venv/pip pyproject.toml constraints.txt
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[test]'
+	$(BIN)/$(INSTALL) --constraint constraints.txt --editable '.[test]'
 	touch $@
 
 .venv/docs: .venv/pip pyproject.toml constraints.txt
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[docs,test]'
+	$(BIN)/$(INSTALL) --constraint constraints.txt --editable '.[docs,test]'
 	touch $@
 
 .venv/benchmark: .venv/pip pyproject.toml constraints.txt
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[benchmark]'
+	$(BIN)/$(INSTALL) --constraint constraints.txt --editable '.[benchmark]'
 	touch $@
 
 .venv/mutants: .venv/pip pyproject.toml constraints.txt
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[mutants]'
+	$(BIN)/$(INSTALL) --constraint constraints.txt --editable '.[mutants]'
 	touch $@
 
 .venv/lint: .venv/pip pyproject.toml constraints.txt
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[lint]'
+	$(BIN)/$(INSTALL) --constraint constraints.txt --editable '.[lint]'
 	touch $@
 
 .venv/dist: .venv/pip constraints.txt
-	$(BIN)/pip install --quiet --constraint constraints.txt build twine
+	$(BIN)/$(INSTALL) --constraint constraints.txt build twine
 	touch $@
 
 .venv-oldest/constraints.txt: constraints-oldest.txt .venv-oldest/pip
@@ -129,9 +132,9 @@ $(MIDDLE:%=.venv-%/constraints.txt): .venv-%/constraints.txt: constraints.txt .v
 	{ grep -v '^pyarrow==' $<; echo 'pyarrow==25.0.1'; } > $@
 
 .venv-friends/friends: .venv-friends/constraints.txt pyproject.toml
-	.venv-friends/$(SCRIPTS)/pip install --quiet --constraint $< --editable '.[friends]'
+	.venv-friends/$(SCRIPTS)/$(INSTALL) --constraint $< --editable '.[friends]'
 	touch $@
 
 $(patsubst %,.venv-%/test,oldest $(MIDDLE)): %/test: %/constraints.txt pyproject.toml
-	$*/$(SCRIPTS)/pip install --quiet --constraint $< --editable '.[test]'
+	$*/$(SCRIPTS)/$(INSTALL) --constraint $< --editable '.[test]'
 	touch $@
