@@ -153,8 +153,9 @@ def test_wide_rows_take_little_memory_beside_the_network(peak_memory):
 
 
 def test_wide_rows_are_predicted_as_dense_ones_are():
-    rng = np.random.default_rng(0)
-    X = scipy.sparse.random(400, 60_000, density=0.001, rng=rng, dtype=np.float32)
+    X = scipy.sparse.random(
+        400, 60_000, density=0.001, random_state=0, format="csr", dtype=np.float32
+    )
     y = np.arange(400) % 3
     classifier = small(hidden_layer_sizes=8, max_epochs=1, early_stopping=True)
 
