@@ -13,7 +13,7 @@ import pytest
 import scipy.sparse
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import expit, softmax
-from sklearn.datasets import load_digits, load_iris
+from sklearn.datasets import load_digits, load_iris, make_multilabel_classification
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import log_loss, roc_auc_score
 from sklearn.preprocessing import StandardScaler
@@ -385,3 +385,43 @@ def test_weights_of_one_are_none(iris):
 def test_a_single_image_cannot_be_split():
     with pytest.raises(ValueError, match=r"validation_split=0\.2"):
         make_mlp(early_stopping=True, validation_split=0.2).fit([[0.5, 0.2]], [1])
+
+
+@pytest.fixture(scope="module")
+def several_labels():
+    X, y = make_multilabel_classification(
+        n_samples=50, random_state=0, return_indicator=True
+    )
+    return X / X.max(), y
+
+
+def test_several_labels_are_learnt_by_fit_and_partial_fit(several_labels):
+    X, y = several_labels
+    parameters = {"hidden_layer_sizes": 50, "learning_rate": 0.02}
+    model, parts = make_mlp(max_epochs=150, **parameters), make_mlp(**parameters)
+
+    for _ in range(150):
+        parts.partial_fit(X, y, classes=np.arange(5))
+
+    assert model.fit(X, y).score(X, y) > 0.97
+    assert_array_equal(parts.predict(X), model.predict(X))
+    assert (model.n_outputs_, model.out_activation_) == (5, "logistic")
+
+
+def test_early_stopping_takes_several_labels(several_labels):
+    X, y = several_labels
+    model = make_mlp(early_stopping=True, validation_split=0.1).fit(X, y)
+
+    assert model.predict(X).shape == y.shape
+    assert len(model.validation_scores_) == model.n_iter_
+
+
+def test_probabilities_of_several_labels_do_not_add_up_to_one(several_labels):
+    X, y = several_labels
+    model = make_mlp(hidden_layer_sizes=30, max_epochs=150, learning_rate=0.02)
+
+    probabilities = model.fit(X, y).predict_proba(X)
+
+    assert_array_equal(probabilities > 0.5, y)
+    assert np.abs(probabilities.sum(axis=1) - 1).max() > 0.5
+    assert_allclose(model.predict_log_proba(X), np.log(probabilities), atol=1e-9)
