@@ -163,4 +163,4 @@ def take_labels(classes: np.ndarray, codes: Any) -> Any:
         return classes[codes]
     if classes.dtype.kind not in "biuf":
         return classes[to_numpy(codes)]
-    return space.xp.take(space.move(classes), codes, axis=0)
+    return space.move(classes)[codes]

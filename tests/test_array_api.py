@@ -135,19 +135,32 @@ def test_labels_that_are_no_numbers_come_back_as_numpy(digits):
     assert len(set(labels)) > 1
 
 
+@pytest.mark.parametrize("dtype", ["bool", "uint16", "int8", "float32"])
+def test_labels_of_any_type_come_back_in_that_type(digits, space, dtype):
+    (X, y), (xp, device) = digits, space
+    X, labels = (xp.asarray(each, device=device) for each in (X, (y % 2).astype(dtype)))
+
+    predicted = small().fit(X, labels).predict(X)
+
+    assert predicted.dtype == labels.dtype
+    assert predicted.device == device
+
+
+@pytest.mark.filterwarnings("ignore:torch.asarray. unspecified requires_grad")
 def test_predictions_are_ordinary_tensors(digits):
     X, y = torch.asarray(digits[0]).requires_grad_(), digits[1]
 
-    logits = small().fit(X, y).decision_function(X)
+    logits = small().fit(X.detach(), y).decision_function(X)
 
     assert not logits.requires_grad
     assert not logits.is_inference()
 
 
+@pytest.mark.filterwarnings("ignore:torch.asarray. unspecified requires_grad")
 def test_the_scaler_keeps_the_gradient():
     X = torch.ones((2, 4), requires_grad=True)
 
-    ImageScaler(2).fit(X).transform(X).sum().backward()
+    ImageScaler(2).fit(X.detach()).transform(X).sum().backward()
 
     assert_array_equal(X.grad, np.full((2, 4), 0.5))
 

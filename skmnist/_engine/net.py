@@ -222,7 +222,7 @@ class MLPNet(NeuralNetClassifier):
         batches = self._evaluation_batches(X)
         with torch.inference_mode():
             parts = [head(self._logits(Xi)) for Xi, _ in batches]
-        # Outside: no other operation may change a tensor of inference mode.
+        # Outside: autograd takes no tensor that was made in inference mode.
         outputs = torch.cat(parts)
         return outputs.to(X.device) if isinstance(X, torch.Tensor) else outputs
 
