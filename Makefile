@@ -33,7 +33,7 @@ data: .venv/demo  ## Download MNIST into scikit-learn's data home
 	$(BIN)/python -c 'from skmnist import fetch_mnist; fetch_mnist(subset="all")'
 
 test: .venv/test  ## Run the tests and the examples in the docstrings
-	$(BIN)/$(PYTEST) --cov
+	$(BIN)/$(PYTEST) --cov --ignore tests/test_common.py
 	SCIPY_ARRAY_API=1 $(BIN)/$(PYTEST) -q tests/test_common.py
 
 test-oldest: .venv-oldest/test  ## Run the tests with the oldest versions (Python 3.11)

@@ -313,7 +313,7 @@ def test_what_is_not_fitted_is_refused(digits):
     [
         (np.zeros((3, 63), np.float32), "X has 63 features, but MNISTMLPClassifier is"),
         (np.full((3, 64), np.nan), "Input X contains NaN"),
-        (None, r"X has shape \(\) and type object"),
+        (None, r"Expected 2D array, got 0D array: X has shape \(\)"),
         (np.zeros((0, 64), np.float32), r"X has shape \(0, 64\) .* one or more images"),
         (np.full((3, 64), "a"), r"X has shape \(3, 64\) and type <U1; "),
         (np.zeros(64, np.float32), r"X has shape \(64,\)"),
