@@ -79,6 +79,16 @@ def test_a_fit_and_its_predictions_are_those_of_numpy(digits, space):
     assert score == pytest.approx(expected.score(X, y), abs=1e-6)
 
 
+def test_the_classes_of_partial_fit_may_be_an_array(digits, space):
+    (X, y), (xp, device) = digits, space
+    X, y, classes = (xp.asarray(each, device=device) for each in (X, y, np.arange(11)))
+
+    classifier = small().partial_fit(X, y, classes)
+
+    assert_array_equal(classifier.classes_, np.arange(11))
+    assert type(classifier.predict(X)) is type(X)
+
+
 @pytest.mark.parametrize("dtype", ["uint8", "bool", "float16", "float64"])
 def test_the_scaler_gives_what_it_gives_for_numpy(space, dtype, recwarn):
     xp, device = space
@@ -177,7 +187,8 @@ def test_images_of_another_library_than_in_fit_are_refused(digits, estimator):
     with sklearn.config_context(array_api_dispatch=False):
         assert isinstance(getattr(estimator, methods[0])(X), np.ndarray)
     moved = move_estimator_to(make_pipeline(estimator), np, "cpu")
-    assert isinstance(getattr(moved, methods[0])(X), np.ndarray)
+    for model in (moved, estimator.fit(X, y)):
+        assert isinstance(getattr(model, methods[0])(X), np.ndarray)
 
 
 def test_a_model_that_was_fitted_on_numpy_takes_any(digits, space):
