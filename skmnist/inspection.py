@@ -12,6 +12,7 @@ from sklearn.metrics import accuracy_score, log_loss
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
+from skmnist._arrays import to_numpy
 from skmnist._data import check_labels, find_codes, find_target_type
 
 if TYPE_CHECKING:
@@ -296,16 +297,18 @@ def _predict(estimator, X, y) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
             f"{type(estimator).__name__} has no predict_proba; give a classifier that "
             "has probabilities."
         )
+    y = to_numpy(y)
     if find_target_type(y) == "multiclass":
         y = column_or_1d(y)
     else:
         y = check_labels(check_array(y, accept_sparse="csr", input_name="y"))
     check_consistent_length(X, y)
     find_codes(y, np.asarray(estimator.classes_))
-    predicted = estimator.predict(X)
+    predicted = to_numpy(estimator.predict(X))
     if find_target_type(predicted).startswith("sparse"):
         predicted = predicted.toarray()
-    probabilities = np.asarray(estimator.predict_proba(X), dtype=np.float64)
+    probabilities = to_numpy(estimator.predict_proba(X))
+    probabilities = np.asarray(probabilities, dtype=np.float64)
     if y.ndim == 1:
         probabilities /= probabilities.sum(axis=1, keepdims=True)
     return y, np.asarray(predicted), probabilities

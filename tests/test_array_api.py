@@ -7,10 +7,18 @@ import pytest
 import sklearn
 import torch
 from numpy.testing import assert_array_equal
+from pandas.testing import assert_frame_equal, assert_series_equal
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
-from skmnist import ImageCenterer, ImageScaler, load_model, save_model
+from skmnist import (
+    ImageCenterer,
+    ImageScaler,
+    evaluate,
+    load_model,
+    misclassified,
+    save_model,
+)
 from skmnist._sklearn import HAS_ARRAY_API
 from small_models import WORDS, small
 
@@ -77,6 +85,31 @@ def test_a_fit_and_its_predictions_are_those_of_numpy(digits, space):
         assert_array_equal(as_numpy(result), getattr(expected, method)(X))
     score = fitted.score(images, xp.asarray(y, device=device))
     assert score == pytest.approx(expected.score(X, y), abs=1e-6)
+
+
+def test_several_labels_of_an_image_are_those_of_numpy(digits, space):
+    (X, y), (xp, device) = digits, space
+    y = np.column_stack([y % 2, y > 4]).astype(int)
+    expected = small().fit(X, y)
+    images, labels = (xp.asarray(each, device=device) for each in (X, y))
+
+    fitted = small().fit(images, labels)
+
+    for method in METHODS:
+        result = getattr(fitted, method)(images)
+        assert type(result) is type(images)
+        assert_array_equal(as_numpy(result), getattr(expected, method)(X))
+
+
+def test_tables_are_those_of_numpy(digits, space):
+    (X, y), (xp, device) = digits, space
+    images, labels = (xp.asarray(each, device=device) for each in (X, y))
+    expected, fitted = small().fit(X, y), small().fit(images, labels)
+
+    assert_series_equal(evaluate(fitted, images, labels), evaluate(expected, X, y))
+    assert_frame_equal(
+        misclassified(fitted, images, labels), misclassified(expected, X, y)
+    )
 
 
 def test_the_classes_of_partial_fit_may_be_an_array(digits, space):
