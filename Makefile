@@ -69,7 +69,7 @@ lint: .venv/lint  ## Check style, spelling, types, imports, workflows and citati
 
 docs: .venv/docs  ## Build the documentation into docs/_build/html, and test it
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
-	$(BIN)/python -m pytest -q tests/test_docs.py
+	$(BIN)/python -m pytest -q tests/test_docs.py tests/test_draw.py
 
 benchmark: .venv/benchmark  ## Time the package against others (40 minutes on two cores)
 	$(BIN)/python benchmarks/run.py

@@ -14,6 +14,10 @@ sys.path.append(str(HERE.parent / "tests" / "friends"))
 import table
 
 table.write_table(HERE / "generated" / "friends.csv")
+sys.path.append(str(HERE))
+import draw_model
+
+draw_model.write_model()
 matplotlib.use("agg")
 # Their pages would show it, and there is nothing that a reader could do.
 warnings.filterwarnings("ignore", message=".*FigureCanvasAgg is non-interactive.*")
@@ -93,7 +97,7 @@ sphinx_gallery_conf = {
 
 html_theme = "pydata_sphinx_theme"
 html_title = "skmnist"
-html_static_path = ["_static"]
+html_static_path = ["_static", "generated/draw/static"]
 html_css_files = ["custom.css"]
 html_show_sourcelink = False
 html_copy_source = False
@@ -102,6 +106,7 @@ html_context = {"default_mode": "auto"}
 html_sidebars = {
     "install": [],
     "getting_started": [],
+    "draw": [],
     "changelog": [],
     "contributing": [],
     "design": [],
@@ -113,5 +118,18 @@ html_theme_options = {
     "show_toc_level": 2,
     "footer_start": ["copyright"],
     "footer_end": [],
-    "secondary_sidebar_items": {"**": ["page-toc"]},
+    "secondary_sidebar_items": {"**": ["page-toc"], "index": []},
 }
+
+
+def add_draw_files(app, name, *_):
+    """Load the files of the page "Draw a digit" on that page only."""
+    if name == "draw":
+        app.add_css_file("draw.css")
+        app.add_js_file("draw_model.js", loading_method="defer")
+        app.add_js_file("draw.js", loading_method="defer")
+
+
+def setup(app):
+    """Connect what Sphinx has no setting for."""
+    app.connect("html-page-context", add_draw_files)
