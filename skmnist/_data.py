@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import numbers
-from itertools import repeat
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -38,8 +37,8 @@ class LabelledImages(NamedTuple):
     rows : ndarray of int, shape (n_rows,)
         The rows that are meant.
     class_weight : dict, list of dicts or None
-        The factor in the weights that each class has, by its label; for an indicator
-        one for each column.
+        The factor in the weights that each class has, by its label. For an indicator
+        the weights in the loss of each column, by 0 and 1, which are no factors.
     """
 
     X: np.ndarray
@@ -53,6 +52,12 @@ class LabelledImages(NamedTuple):
         weight = None if self.weight is None else self.weight[self.rows]
         return self.X[self.rows], self.codes[self.rows], weight
 
+    def answer_weight(self) -> np.ndarray | None:
+        """Return the weights of no and yes, of shape (2, n_labels), of an indicator."""
+        if not isinstance(self.class_weight, list):
+            return None
+        return np.array([[each[0], each[1]] for each in self.class_weight]).T
+
     def normalized_weight(self) -> np.ndarray | None:
         """Return weights of mean one over the rows; None where there are none.
 
@@ -64,26 +69,13 @@ class LabelledImages(NamedTuple):
         return self.weight / self.weight[self.rows].mean()
 
 
-def find_target_type(y: Any) -> str:
-    """Return the kind of labels, by their shape.
-
-    Parameters
-    ----------
-    y : array-like or sparse matrix
-        The labels.
-
-    Returns
-    -------
-    target_type : {"multiclass", "multilabel", "sparse multilabel"}
-        Multilabel where there is a column for each label.
-    """
-    if scipy.sparse.issparse(y):
-        return "sparse multilabel"
+def is_multilabel(y: Any) -> bool:
+    """Tell whether `y` has a column for each label, instead of one label a row."""
     try:
         shape = y.shape if hasattr(y, "shape") else np.asarray(y).shape
     except ValueError:  # lists of several lengths, which validation refuses
-        return "multiclass"
-    return "multilabel" if len(shape) == 2 and shape[1] > 1 else "multiclass"
+        return False
+    return len(shape) == 2 and shape[1] > 1
 
 
 def check_labels(y: Any, name: str = "y") -> np.ndarray:
@@ -110,12 +102,13 @@ def check_labels(y: Any, name: str = "y") -> np.ndarray:
         check_classification_targets(y)
         return y
     y = y.toarray() if scipy.sparse.issparse(y) else y
-    other = np.setdiff1d(y, [0, 1])
-    if other.size:
+    y = np.array(y.tolist()) if y.dtype == object else y
+    is_other = ~np.isin(y, [0, 1]) if y.dtype.kind in "biuf" else np.ones_like(y, bool)
+    if is_other.any():
         raise ValueError(
-            f"{name} has shape {y.shape} and values such as {other[0]!r}; give one "
-            "label for each image, or a column for each label, 1 where an image has it "
-            "and 0 where not."
+            f"{name} has shape {y.shape} and values such as {y[is_other][0].item()!r}; "
+            "give one label for each image, or a column for each label, with the "
+            "number 1 where an image has it and 0 where not."
         )
     return y.astype(np.int64)
 
@@ -202,25 +195,29 @@ def check_same_classes(classes: np.ndarray, earlier: np.ndarray) -> None:
         )
 
 
-def check_same_target_type(target_type: str, earlier: str, name: str) -> None:
-    """Raise an error if there was a column for each label before, or is now.
+def check_same_kind(y: Any, was_multilabel: bool, name: str) -> None:
+    """Raise an error if there is a column for each label, and was not, or the reverse.
 
     Parameters
     ----------
-    target_type, earlier : str
-        What `find_target_type` returned, now and then.
+    y : array-like or sparse matrix
+        The labels.
+    was_multilabel : bool
+        What `is_multilabel` was of the labels that they are to be like.
     name : str
-        The parameter that the labels came in.
+        The parameter that they came in.
 
     Raises
     ------
     ValueError
         If they differ.
     """
-    if target_type.removeprefix("sparse ") != earlier.removeprefix("sparse "):
+    kinds = {False: "multiclass", True: "multilabel"}
+    now = is_multilabel(y)
+    if now != was_multilabel:
         raise ValueError(
-            f"{name} is {target_type}, but the classifier was fitted to a {earlier} y; "
-            "use a new classifier."
+            f"{name} is {kinds[now]}, but the classifier was given a "
+            f"{kinds[was_multilabel]} y."
         )
 
 
@@ -263,12 +260,12 @@ def weigh(
     weight = np.ones(len(codes))
     if sample_weight is not None:
         weight *= _check_sample_weight(sample_weight, len(codes))
-    with np.errstate(over="ignore", invalid="ignore"):
-        if codes.ndim == 1:
-            factor, by_label = _class_weights(class_weight, classes, codes, weight)
-        else:
-            factor, by_label = _weights_of_columns(class_weight, codes, weight)
-        weight *= factor
+    if codes.ndim == 2:
+        resolved = _weights_of_columns(class_weight, codes, weight)
+    else:
+        factor, resolved = _class_weights(class_weight, classes, codes, weight)
+        with np.errstate(over="ignore", invalid="ignore"):
+            weight *= factor
     if not np.isfinite(weight).all():
         raise ValueError(
             "sample_weight times class_weight is too large for float64; give smaller "
@@ -281,7 +278,7 @@ def weigh(
         )
     # Scaled first: what is tiny or huge in float64 may be zero or infinite in float32.
     weight = (weight / weight.max()).astype(find_type_name(X))
-    return LabelledImages(X, targets, weight, np.flatnonzero(weight), by_label)
+    return LabelledImages(X, targets, weight, np.flatnonzero(weight), resolved)
 
 
 def split(
@@ -432,16 +429,15 @@ def _class_weights(class_weight, classes, codes, sample_weight):
 
 
 def _weights_of_columns(class_weight, indicator, sample_weight):
-    # The product over the columns, as scikit-learn's compute_sample_weight has it.
+    # In the loss of each label: a product over them would be tiny for most images.
+    if class_weight is None or isinstance(class_weight, list):
+        return class_weight
     if isinstance(class_weight, dict):
         raise ValueError(
             f"class_weight={class_weight!r} needs one label for each image, but y is "
             "multilabel; give 'balanced', or sample_weight."
         )
-    factor, by_column = np.ones(len(indicator)), []
-    each = class_weight if isinstance(class_weight, list) else repeat(class_weight)
-    for column, weight in zip(indicator.T, each, strict=False):
-        rows, by_label = _class_weights(weight, np.arange(2), column, sample_weight)
-        factor *= rows
-        by_column.append(by_label)
-    return factor, by_column
+    return [
+        _class_weights(class_weight, np.arange(2), column, sample_weight)[1]
+        for column in indicator.T
+    ]

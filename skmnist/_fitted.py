@@ -92,8 +92,7 @@ class FittedNetwork(ImageEstimator):
     @property
     def t_(self) -> int:
         """The number of training images seen, each once in each epoch."""
-        batches = [batch for epoch in self._net.history for batch in epoch["batches"]]
-        return sum(batch.get("train_batch_size", 0) for batch in batches)
+        return sum(map(self._count_images, self._net.history))
 
     @property
     def loss_curve_(self) -> list[float]:
@@ -148,6 +147,7 @@ class FittedNetwork(ImageEstimator):
 
         "logistic" where an image may have several labels.
         """
+        check_is_fitted(self, "net_")
         return "logistic" if self._is_multilabel else "softmax"
 
     def _forward(self, method, X):
@@ -162,6 +162,14 @@ class FittedNetwork(ImageEstimator):
         if space is None:
             return self.net_.forward_numpy(rows, heads[method])
         return space.move(self.net_.forward_tensor(rows, heads[method]))
+
+    def _count_images(self, epoch):
+        last = [each for each in epoch["batches"] if "train_batch_size" in each][-1]
+        if "train_images" in last:
+            return last["train_images"]
+        # An earlier version recorded the size of the last batch only.
+        n_before = epoch["train_batch_count"] - 1
+        return n_before * self.batch_size + last["train_batch_size"]
 
     @property
     def _net(self):
@@ -184,11 +192,6 @@ class FittedNetwork(ImageEstimator):
         return hasattr(self, "best_epoch_")
 
     @property
-    def _is_multilabel(self):
-        check_is_fitted(self, "net_")
-        return self._target_type != "multiclass"
-
-    @property
     def _device(self):
         # Of the fit, not of the parameter; the CPU if a loaded model's is unavailable.
         return device.resolve_device(self._built_with["device"], is_needed=False)
@@ -205,7 +208,7 @@ class FittedNetwork(ImageEstimator):
     def _build_net(self):
         return build.build_net(
             **self._structure,
-            is_multilabel=self._target_type != "multiclass",
+            is_multilabel=self._is_multilabel,
             seed=self._seed,
             device=self._device,
         )
@@ -232,7 +235,8 @@ class FittedNetwork(ImageEstimator):
         for name, value in ADDED.items():
             attributes.setdefault(name, value)
         if net_state is not None:
-            attributes.setdefault("_target_type", "multiclass")
+            attributes.setdefault("_is_multilabel", False)
+            attributes.setdefault("_has_sparse_labels", False)
         super().__setstate__(attributes)
         if net_state is not None:
             state.check_plain_state(net_state, **self._structure)

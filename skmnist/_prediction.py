@@ -67,7 +67,7 @@ def read_model(path: Path, trust: bool) -> Any:
     if not hasattr(model, "predict_proba") or not hasattr(model, "classes_"):
         raise ValueError(f"{path} holds no fitted classifier with predict_proba.")
     _, classifier = unwrap(model)
-    if getattr(classifier, "_target_type", "multiclass") != "multiclass":
+    if getattr(classifier, "_is_multilabel", False):
         raise ValueError(
             f"{path} holds a multilabel classifier; predict prints one label an image."
         )

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_matrix, issparse
 from sklearn.base import ClassifierMixin
 from sklearn.utils import check_random_state, column_or_1d
 
@@ -229,12 +229,7 @@ class MNISTMLPClassifier(ClassifierMixin, FittedNetwork):
                 (X_val, y_val, sample_weight_val),
                 None if valid is None else valid.rows,
             )
-            score = callbacks.ValidationScore.begin(self, valid)
-            self._prepare_net(
-                earlier, self.max_epochs, valid is not None, shape, tasks, score
-            )
-            if score is not None:
-                score.try_out()
+            self._prepare_net(earlier, self.max_epochs, shape, train, valid, tasks)
         self._train(subsets, self.max_epochs)
         return self
 
@@ -288,7 +283,7 @@ class MNISTMLPClassifier(ClassifierMixin, FittedNetwork):
                 X, codes, sample_weight, self.class_weight, self.classes_
             )
             subsets = batches.make_subsets(train, None, device=self._device)
-            self._prepare_net(earlier, 1, has_validation=False, image_shape=shape)
+            self._prepare_net(earlier, 1, shape, train)
         self._train(subsets, epochs=1)
         return self
 
@@ -311,12 +306,10 @@ class MNISTMLPClassifier(ClassifierMixin, FittedNetwork):
         NotFittedError, ValueError
             If the classifier is not fitted, or the images are not like those of `fit`.
         """
-        outputs = self._forward("predict", X)
+        predicted = self._forward("predict", X)
         if not self._is_multilabel:
-            return _arrays.take_labels(self.classes_, outputs)
-        return (
-            csr_matrix(outputs) if self._target_type.startswith("sparse") else outputs
-        )
+            return _arrays.take_labels(self.classes_, predicted)
+        return csr_matrix(predicted) if self._has_sparse_labels else predicted
 
     def predict_proba(self, X: ArrayLike) -> np.ndarray:
         """Return the probability of each label for each image.
@@ -404,20 +397,18 @@ class MNISTMLPClassifier(ClassifierMixin, FittedNetwork):
         return earlier
 
     def _validate(self, X, y, reset, name="y") -> tuple[np.ndarray, np.ndarray, Any]:
-        target_type = _data.find_target_type(y)
         if not reset:
-            _data.check_same_target_type(target_type, self._target_type, name)
+            _data.check_same_kind(y, self._is_multilabel, name)
+        is_multilabel, has_sparse_labels = _data.is_multilabel(y), issparse(y)
         dtype = device.find_float_types(self._device) if reset else self._dtype
+        y = _arrays.to_numpy(y)
         rows, y = self._validate_pairs(
-            X,
-            _arrays.to_numpy(y),
-            reset=reset,
-            dtype=dtype,
-            multi_output=target_type != "multiclass",
+            X, y, reset=reset, dtype=dtype, multi_output=is_multilabel
         )
         y = _data.check_labels(y, name)
         if reset:
-            self._target_type: str = target_type
+            self._is_multilabel: bool = is_multilabel
+            self._has_sparse_labels: bool = has_sparse_labels
             self._dtype: str = _arrays.find_type_name(rows)
             _images.warn_of_raw_images(rows)
         return rows, y, _images.find_image_shape(X, rows.shape[1])
@@ -427,9 +418,7 @@ class MNISTMLPClassifier(ClassifierMixin, FittedNetwork):
             _data.check_same_classes(classes, self.classes_)
         self.classes_: np.ndarray = classes
 
-    def _prepare_net(
-        self, earlier, epochs, has_validation, image_shape, tasks=None, score=None
-    ):
+    def _prepare_net(self, earlier, epochs, image_shape, train, valid=None, tasks=None):
         if earlier is None:
             self.net_: net.MLPNet = self._build_net()
         elif self.net_.device != str(self._device):
@@ -437,8 +426,17 @@ class MNISTMLPClassifier(ClassifierMixin, FittedNetwork):
         augment = make_augment(
             self.augmentation, image_shape, self.net_.rng, self._dtype, self._device
         )
+        # Before an earlier net is changed: it may be an error.
+        score = callbacks.ValidationScore.begin(self, valid)
         self.net_.set_up(
-            vars(self), earlier, epochs, has_validation, augment, tasks, score
+            vars(self),
+            earlier,
+            epochs,
+            has_validation=valid is not None,
+            augment=augment,
+            tasks=tasks,
+            score=score,
+            answer_weight=train.answer_weight(),
         )
 
     def _train(self, subsets, epochs):

@@ -13,7 +13,7 @@ from sklearn.utils import check_array, check_consistent_length, column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
 from skmnist._arrays import to_numpy
-from skmnist._data import check_labels, find_codes, find_target_type
+from skmnist._data import check_labels, find_codes, is_multilabel
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -128,7 +128,7 @@ def misclassified(
         If the classifier has no `predict_proba`.
     ValueError
         If `true`, `predicted` or `y` are labels that the classifier does not know, or
-        `y` has another length than `X`.
+        `y` has another length than `X` or several labels an image.
 
     Examples
     --------
@@ -144,7 +144,9 @@ def misclassified(
     """
     import pandas as pd
 
-    y, labels, probabilities = _predict(estimator, X, column_or_1d(y))
+    if is_multilabel(y):
+        raise ValueError("misclassified takes one label an image, but y is multilabel.")
+    y, labels, probabilities = _predict(estimator, X, y)
     classes = estimator.classes_
     for name, label in (("true", true), ("predicted", predicted)):
         if label is not None and label not in classes.tolist():
@@ -298,14 +300,14 @@ def _predict(estimator, X, y) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
             "has probabilities."
         )
     y = to_numpy(y)
-    if find_target_type(y) == "multiclass":
-        y = column_or_1d(y)
-    else:
+    if is_multilabel(y):
         y = check_labels(check_array(y, accept_sparse="csr", input_name="y"))
+    else:
+        y = column_or_1d(y)
     check_consistent_length(X, y)
     find_codes(y, np.asarray(estimator.classes_))
     predicted = to_numpy(estimator.predict(X))
-    if find_target_type(predicted).startswith("sparse"):
+    if scipy.sparse.issparse(predicted):
         predicted = predicted.toarray()
     probabilities = to_numpy(estimator.predict_proba(X))
     probabilities = np.asarray(probabilities, dtype=np.float64)

@@ -1,11 +1,17 @@
 """What early stopping looks at."""
 
+import gc
+import weakref
+
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 import scipy.sparse
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import balanced_accuracy_score, get_scorer
+from skorch.callbacks import Checkpoint
 
 from skmnist import MNISTMLPClassifier
 from small_models import WORDS, small
@@ -69,16 +75,26 @@ def test_a_monitor_weighs_images(digits):
     )
 
 
-@pytest.mark.parametrize("as_given", [pd.DataFrame, scipy.sparse.csr_array])
+@pytest.mark.parametrize(
+    "as_given",
+    [
+        pd.DataFrame,
+        pl.DataFrame,
+        scipy.sparse.csr_array,
+        lambda X: pd.DataFrame.sparse.from_spmatrix(scipy.sparse.csr_matrix(X)),
+    ],
+    ids=["pandas", "polars", "sparse", "sparse pandas"],
+)
 def test_a_monitor_takes_tables_and_sparse_images(digits, as_given):
     X, y = digits
-    X = as_given(X)
-    if isinstance(X, pd.DataFrame):
-        X.columns = [f"pixel{number}" for number in range(64)]
+    expected = stopping("f1_macro").fit(X, y).history_["valid_f1_macro"]
+    table = as_given(X)
+    if hasattr(table, "columns"):
+        table.columns = [f"pixel{number}" for number in range(64)]
 
-    classifier = stopping("f1_macro").fit(X, y)
+    classifier = stopping("f1_macro").fit(table, y)
 
-    assert classifier.history_["valid_f1_macro"].notna().all()
+    assert_array_equal(classifier.history_["valid_f1_macro"], expected)
 
 
 def test_a_monitor_takes_several_labels(digits):
@@ -123,3 +139,65 @@ def test_a_score_that_is_undefined_is_refused(digits):
 
     with pytest.raises(ValueError, match="monitor='roc_auc' is nan on the validation"):
         stopping("roc_auc").fit(X, y, **only)
+
+
+@pytest.mark.parametrize("monitor", ["neg_log_loss", "neg_brier_score"])
+def test_scorers_of_shares_are_refused_for_several_labels(digits, monitor):
+    X, y = digits
+    y = np.column_stack([y % 2, y > 4]).astype(int)
+
+    with pytest.raises(ValueError, match=f"monitor='{monitor}' takes .* 'valid_loss'"):
+        stopping(monitor).fit(X, y)
+
+
+def test_a_refused_monitor_leaves_a_net_that_continues_as_it_was(digits):
+    settings = {"warm_start": True, "optimizer": "sgd", "learning_rate": 1e-3}
+    classifier = small(**settings).fit(*digits)
+    same = small(**settings).fit(*digits)
+    refused = {"learning_rate": 0.5, "early_stopping": True, "monitor": "f1"}
+
+    with pytest.raises(ValueError, match="monitor='f1' cannot score"):
+        classifier.set_params(**refused).fit(*digits)
+    classifier.set_params(learning_rate=1e-3, early_stopping=False)
+
+    assert_array_equal(
+        classifier.fit(*digits).predict_proba(digits[0]),
+        same.fit(*digits).predict_proba(digits[0]),
+    )
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning")
+def test_a_training_that_diverges_has_no_score(digits):
+    classifier = stopping("neg_log_loss", optimizer="sgd", learning_rate=1e30)
+
+    with pytest.warns(ConvergenceWarning, match="The training loss became"):
+        classifier.fit(*digits)
+
+    assert classifier.history_["valid_neg_log_loss"].isna().all()
+
+
+def test_class_weights_do_not_keep_a_scorer_from_scoring(digits):
+    classifier = stopping("adjusted_rand_score", class_weight="balanced").fit(*digits)
+
+    assert classifier.history_["valid_adjusted_rand_score"].notna().all()
+
+
+def test_a_fitted_classifier_is_freed_without_the_collector(digits):
+    classifier = stopping("f1_macro").fit(*digits)
+    net = weakref.ref(classifier.net_)
+
+    gc.disable()
+    try:
+        del classifier
+        assert net() is None
+    finally:
+        gc.enable()
+
+
+def test_skorchs_checkpoint_sees_which_score_is_best(digits, tmp_path):
+    checkpoint = Checkpoint(monitor="valid_f1_macro_best", dirname=tmp_path)
+
+    classifier = stopping("f1_macro", callbacks=[checkpoint]).fit(*digits)
+
+    best = classifier.history_["event_cp"][::-1].idxmax() + 1
+    assert best == classifier.best_epoch_

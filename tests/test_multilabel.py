@@ -10,6 +10,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.datasets import make_multilabel_classification
 from sklearn.metrics import accuracy_score, log_loss
 from sklearn.model_selection import GridSearchCV, cross_val_predict
+from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.estimator_checks import check_classifier_multioutput
@@ -217,9 +218,11 @@ def test_rows_are_held_out(described, split):
         ({"y": [[0, 2]] * 6}, r"y has shape \(6, 2\) and values such as .*2"),
         ({"y": [[0, 1], [1]] * 3}, "y should be a 1d array|inhomogeneous"),
         ({"y": [[0, np.nan]] * 6}, "Input y contains NaN"),
+        ({"y": np.array([["a", 1]] * 6, dtype=object)}, "such as 'a'; .* the number 1"),
+        ({"y": [["0", "1"]] * 6}, "such as '0'; .* the number 1"),
         (
             {"y": [[0, 1]] * 6, "X_val": np.eye(6), "y_val": [0, 1] * 3},
-            "y_val is multiclass, but the classifier was fitted to a multilabel y",
+            "y_val is multiclass, but the classifier was given a multilabel y",
         ),
         (
             {"y": [[0, 1]] * 6, "X_val": np.eye(6), "y_val": [[0, 1, 1]] * 6},
@@ -232,17 +235,57 @@ def test_what_is_no_indicator_is_refused(arguments, message):
         small().fit(np.eye(6), **arguments)
 
 
-def test_balanced_weights_are_the_products_of_the_labels(described):
+def test_balanced_answers_have_the_same_weight_for_each_label(described):
+    X, y = described[0].astype(np.float64), described[1]
+    balanced = small(class_weight="balanced").fit(X, y, X_val=X[:100], y_val=y[:100])
+
+    probabilities = balanced.predict_proba(X[:100])
+    weight = np.column_stack(
+        [compute_sample_weight("balanced", label) for label in y.T]
+    )
+    losses = np.where(y[:100], -np.log(probabilities), -np.log1p(-probabilities))
+    expected = (losses * weight[:100]).sum(axis=1).mean()
+    assert_allclose(balanced.history_["valid_loss"].iloc[-1], expected, rtol=1e-10)
+    assert balanced.t_ == 2 * len(y)
+
+
+def test_a_rare_label_is_found_with_balanced_weights(digits):
+    X, y = digits[0], (digits[1][:, None] == np.arange(8)).astype(int)
+    y[np.flatnonzero(y[:, 7])[:40], 7] = 0
+
+    plain, balanced = (
+        small(class_weight=weight, max_epochs=30).fit(X, y).predict(X)
+        for weight in (None, "balanced")
+    )
+
+    assert plain[y[:, 7] == 1, 7].mean() < balanced[y[:, 7] == 1, 7].mean()
+
+
+def test_balanced_weights_are_of_the_last_fit(described):
     X, y = described
-    weight = compute_sample_weight("balanced", y)
-    valid = {"X_val": X[:100], "y_val": y[:100]}
+    classifier = small(class_weight="balanced", warm_start=True).fit(X, y)
+    other = small(class_weight="balanced", warm_start=True).fit(X, y)
 
-    balanced = small(class_weight="balanced").fit(X, y, **valid)
-    weighted = small().fit(X, y, weight, **valid, sample_weight_val=weight[:100])
+    classifier.set_params(class_weight=None).fit(X, y)
+    other.set_params(class_weight="balanced").fit(X, y)
 
-    assert_allclose(balanced.predict_proba(X), weighted.predict_proba(X), rtol=1e-5)
-    columns = ["train_loss", "valid_loss"]
-    assert_allclose(balanced.history_[columns], weighted.history_[columns], rtol=1e-5)
+    assert classifier.net_.criterion_.answer_weight is None
+    assert not np.array_equal(classifier.predict_proba(X), other.predict_proba(X))
+
+
+def test_an_indicator_of_objects_is_one_of_numbers(described):
+    X, y = described
+    expected = small().fit(X, y).predict_proba(X)
+
+    assert_array_equal(small().fit(X, y.astype(object)).predict_proba(X), expected)
+
+
+def test_a_sparse_column_is_refused_as_by_scikit_learn(described):
+    X, y = described
+
+    for classifier in (small(), MLPClassifier()):
+        with pytest.raises(TypeError, match=r"[Ss]parse"):
+            classifier.fit(X, scipy.sparse.csc_matrix(y[:, :1]))
 
 
 def test_a_dict_cannot_weigh_several_labels(described):
@@ -262,8 +305,8 @@ def test_displays_of_one_label_refuse_several(described):
     X, y = described
     classifier = small().fit(X, y)
 
-    with pytest.raises(ValueError, match="y should be a 1d array"):
-        misclassified(classifier, X, y)
+    with pytest.raises(ValueError, match="misclassified takes one label an image"):
+        misclassified(classifier, X, scipy.sparse.csr_array(y))
     with pytest.raises(ValueError, match=r"target=None, .* one of \[0, 1, 2\]"):
         ImageGridDisplay.from_saliency(classifier, X[:4])
     ImageGridDisplay.from_saliency(classifier, X[:4], target=2)
@@ -275,8 +318,6 @@ def test_scikit_learns_check_of_several_outputs_passes():
 
 
 def test_it_is_as_good_as_scikit_learns():
-    from sklearn.neural_network import MLPClassifier
-
     X, y = make_multilabel_classification(n_samples=600, n_classes=4, random_state=0)
     X = (X / X.max()).astype(np.float32)
     ours = small(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import math
 import sys
 from collections.abc import Mapping
@@ -10,16 +11,26 @@ from typing import Any, Self
 
 import numpy as np
 import skorch.callbacks
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.metrics import get_scorer
 from skorch import NeuralNet
 from skorch.callbacks import Callback, ParamMapper, PassthroughScoring, PrintLog
 from tqdm.auto import tqdm
 
+from skmnist._arrays import to_numpy
 from skmnist._data import LabelledImages
 from skmnist._engine.state import RNG_KEY
 from skmnist._parameters import MEASURED
 from skmnist._sklearn import begin_tasks, warn
+
+# Scorers that take the probabilities of several labels, each by itself, for shares.
+OF_SHARES = (
+    "neg_log_loss",
+    "d2_log_loss_score",
+    "neg_brier_score",
+    "d2_brier_score",
+)
 
 
 def make_callbacks(
@@ -103,63 +114,69 @@ class ValidationScore(Callback):
     ----------
     estimator : MNISTMLPClassifier
         The classifier that is fitted.
-    X : ndarray or CSR matrix of shape (n_samples, n_pixels)
-        The images to score.
-    y : ndarray
-        Their labels, as the classifier predicts them.
-    sample_weight : ndarray of shape (n_samples,) or None
-        Their weights.
+    valid : LabelledImages
+        The validation data.
     """
 
-    def __init__(self, estimator: Any, X: Any, y: Any, sample_weight: Any):
+    def __init__(self, estimator: Any, valid: LabelledImages):
+        self.monitor = estimator.monitor
+        self.scorer = get_scorer(self.monitor)
         self.estimator = estimator
+        X, codes, weight = valid._replace(X=to_numpy(valid.X)).select()
+        y = estimator.classes_[codes] if codes.ndim == 1 else codes.astype(int)
         self.data: tuple[Any, ...] = (X, y)
-        self.weights = {} if sample_weight is None else {"sample_weight": sample_weight}
-        self.scorer = get_scorer(estimator.monitor)
+        takes_weight = inspect.signature(self.scorer._score_func).parameters
+        has_weight = weight is not None and "sample_weight" in takes_weight
+        self.weights = {"sample_weight": weight} if has_weight else {}
 
     @classmethod
     def begin(cls, estimator: Any, valid: LabelledImages | None) -> Self | None:
-        """Return the score that a fit stops by; None where it stops by another."""
-        is_wanted = estimator.early_stopping and estimator.monitor not in MEASURED
-        if valid is None or not is_wanted:
-            return None
-        X, codes, weight = valid.select()
-        if hasattr(estimator, "feature_names_in_"):
-            import pandas as pd
-
-            X = pd.DataFrame(X, columns=estimator.feature_names_in_)
-        y = codes.astype(int) if codes.ndim == 2 else estimator.classes_[codes]
-        return cls(estimator, X, y, weight)
-
-    def try_out(self) -> None:
-        """Raise an error if there is no score, before anything is trained.
+        """Return the score that a fit stops by; None where it stops by another.
 
         Raises
         ------
         ValueError
-            If the scorer does not take such labels, predictions or weights.
+            If the scorer does not take such labels or predictions; before anything is
+            trained.
         """
-        monitor = self.estimator.monitor
+        monitor = estimator.monitor
+        if valid is None or not estimator.early_stopping or monitor in MEASURED:
+            return None
+        if valid.codes.ndim == 2 and monitor in OF_SHARES:
+            raise ValueError(
+                f"monitor={monitor!r} takes an image's probabilities for those of one "
+                "label, but y is multilabel; use 'valid_loss'."
+            )
+        score = cls(estimator, valid)
         try:
-            score = self.score()
+            value = score.compute()
         except (TypeError, ValueError, AttributeError) as error:
             raise ValueError(
                 f"monitor={monitor!r} cannot score the validation data: {error}"
             ) from error
-        if not math.isfinite(score):
-            raise ValueError(f"monitor={monitor!r} is {score} on the validation data.")
+        if not math.isfinite(value):
+            raise ValueError(f"monitor={monitor!r} is {value} on the validation data.")
+        return score
 
-    def score(self) -> float:
+    def compute(self) -> float:
         """Return the score of the classifier as it is."""
-        return float(self.scorer(self.estimator, *self.data, **self.weights))
+        # One that expects arrays of NumPy without names, as the data are here.
+        view = object.__new__(type(self.estimator))
+        hidden = ("feature_names_in_", "_fitted_with")
+        attributes = vars(self.estimator).items()
+        view.__dict__.update(item for item in attributes if item[0] not in hidden)
+        with config_context(array_api_dispatch=False):
+            return float(self.scorer(view, *self.data, **self.weights))
 
     def on_epoch_end(self, net: NeuralNet, **kwargs: Any) -> None:
-        """Record the score."""
-        net.history.record(find_column(self.estimator.monitor), self.score())
+        """Record the score; NaN where the training has diverged."""
+        losses = net.history[-1, ("train_loss", "valid_loss")]
+        score = self.compute() if np.isfinite(losses).all() else math.nan
+        net.record_figure(find_column(self.monitor), score, is_better=np.greater)
 
     def on_train_end(self, net: NeuralNet, **kwargs: Any) -> None:
-        """Let go of the data."""
-        self.data = ()
+        """Let go of the classifier and the data."""
+        self.estimator, self.data = None, ()
 
 
 class PatternCheck(Callback):

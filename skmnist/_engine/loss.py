@@ -6,6 +6,7 @@ perhaps rows of minus infinity after the last class.
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch.nn import functional as F
 
@@ -94,6 +95,9 @@ class CrossEntropy(torch.nn.CrossEntropyLoss):
 class BinaryCrossEntropies(torch.nn.Module):
     """The sum of the binary cross-entropies of the labels of each image.
 
+    Its functions are those of `CrossEntropy`, with `y` of floats, of shape (n_samples,
+    n_labels): 1 for the labels that an image has, 0 for the others.
+
     Parameters
     ----------
     label_smoothing : float, default=0.0
@@ -103,6 +107,19 @@ class BinaryCrossEntropies(torch.nn.Module):
     def __init__(self, label_smoothing: float = 0.0):
         super().__init__()
         self.label_smoothing = label_smoothing
+        self.answer_weight: torch.Tensor | None = None
+
+    def weigh_answers(self, weight: np.ndarray | None, like: torch.Tensor) -> None:
+        """Set the weights in the sum.
+
+        Parameters
+        ----------
+        weight : ndarray of shape (2, n_labels) or None
+            Those of labels that an image has not, and of labels that it has.
+        like : tensor
+            Has the device and the float type of the logits.
+        """
+        self.answer_weight = None if weight is None else like.new_tensor(weight)
 
     def forward(self, logits: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         """Return the loss of each image, from logits of shape (n_samples, n_labels)."""
@@ -114,22 +131,7 @@ class BinaryCrossEntropies(torch.nn.Module):
         y: torch.Tensor,
         sample_weight: torch.Tensor | None = None,
     ) -> torch.Tensor:
-        """Return the weighted mean of the losses.
-
-        Parameters
-        ----------
-        logits : tensor of shape (n_labels, n_samples)
-            The logits.
-        y : tensor of floats, shape (n_samples, n_labels)
-            1 for the labels that an image has, 0 for the others.
-        sample_weight : tensor of shape (n_samples,), default=None
-            The weights of the images.
-
-        Returns
-        -------
-        loss : tensor of shape ()
-            The mean.
-        """
+        """Return the weighted mean of the losses."""
         return _mean(self._losses(logits, y), sample_weight)
 
     def differentiate(
@@ -139,34 +141,27 @@ class BinaryCrossEntropies(torch.nn.Module):
         sample_weight: torch.Tensor | None,
         n_classes: int,
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return what `evaluate` does, and its gradient over the logits.
-
-        Parameters
-        ----------
-        logits, y, sample_weight
-            As for `evaluate`; there may be more rows than labels.
-        n_classes : int
-            The number of labels.
-
-        Returns
-        -------
-        loss : tensor of shape ()
-            The mean.
-        gradient : tensor of shape (n_labels, n_samples)
-            The gradient.
-        """
+        """Return what `evaluate` does, and its gradient over the first logits."""
         logits = logits[:n_classes]
         loss = self.evaluate(logits, y, sample_weight)
-        return loss, _weigh(logits.sigmoid() - self._targets(y), sample_weight)
+        gradient = self._weigh_answers(logits.sigmoid() - self._targets(y), y)
+        return loss, _weigh(gradient, sample_weight)
 
     def _losses(self, logits, y):
-        return F.binary_cross_entropy_with_logits(
+        losses = F.binary_cross_entropy_with_logits(
             logits, self._targets(y), reduction="none"
-        ).sum(dim=0)
+        )
+        return self._weigh_answers(losses, y).sum(dim=0)
 
     def _targets(self, y):
         share = self.label_smoothing
         return (y * (1 - share) + share / 2 if share else y).T
+
+    def _weigh_answers(self, values, y):
+        if self.answer_weight is None:
+            return values
+        without, with_it = self.answer_weight
+        return values * torch.where(y > 0, with_it, without).T
 
 
 Criterion = CrossEntropy | BinaryCrossEntropies

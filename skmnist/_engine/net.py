@@ -19,7 +19,7 @@ from skmnist._engine import callbacks, gradients
 from skmnist._engine.batches import Batches, ImageDataset, as_tensor
 from skmnist._engine.device import torch_threads
 from skmnist._engine.interrupts import StopTraining, is_from_signal, marked_signals
-from skmnist._engine.loss import Criterion, is_as_built
+from skmnist._engine.loss import BinaryCrossEntropies, Criterion, is_as_built
 from skmnist._engine.network import MLP
 from skmnist._engine.optimizer import (
     STEPS_BETWEEN,
@@ -74,6 +74,7 @@ class MLPNet(NeuralNetClassifier):
         augment: Callable[[torch.Tensor], torch.Tensor] | None = None,
         tasks: callbacks.EpochTasks | None = None,
         score: callbacks.ValidationScore | None = None,
+        answer_weight: np.ndarray | None = None,
     ) -> None:
         """Set what may change from one training to the next.
 
@@ -93,12 +94,17 @@ class MLPNet(NeuralNetClassifier):
             The tasks of scikit-learn's callbacks.
         score : ValidationScore, default=None
             What early stopping looks at, if it is a scorer's.
+        answer_weight : ndarray of shape (2, n_labels), default=None
+            Of several labels the weights of those that an image has not, and has.
         """
         self.batch_size = parameters["batch_size"]
         self.verbose = parameters["verbose"]
         self.augment = augment
         if isinstance(self.criterion_, Criterion):
             self.criterion_.label_smoothing = parameters["label_smoothing"]
+        if isinstance(self.criterion_, BinaryCrossEntropies):
+            like = next(self.module_.parameters())
+            self.criterion_.weigh_answers(answer_weight, like)
         self.callbacks = callbacks.make_callbacks(
             parameters, epochs, has_validation, tasks, score
         )
@@ -398,14 +404,14 @@ class MLPNet(NeuralNetClassifier):
                 self.notify("on_batch_end", batch=batch, training=training, **step)
         if not are_batches_seen:
             # skorch's Checkpoint looks at the last batch, whether it needs it or not.
-            # It stands for all, so that the sizes add up to the rows of the epoch.
             self.history.new_batch()
-            self._record_batch(prefix, step["loss"], sum(tally.sizes))
+            self._record_batch(prefix, step["loss"], len(batch[0]))
+        self.history.record_batch(f"{prefix}_images", sum(tally.sizes))
         if training:
             record_rng(self.history, self.rng)
         loss, accuracy = tally.means()
-        self._record(f"{prefix}_loss", loss, is_better=np.less)
-        self._record(f"{prefix}_accuracy", accuracy, is_better=np.greater)
+        self.record_figure(f"{prefix}_loss", loss, is_better=np.less)
+        self.record_figure(f"{prefix}_accuracy", accuracy, is_better=np.greater)
         self.history.record(f"{prefix}_batch_count", len(iterator))
 
     def notify(self, method_name: str, **cb_kwargs: Any) -> None:
@@ -429,7 +435,10 @@ class MLPNet(NeuralNetClassifier):
         self.history.record_batch(f"{prefix}_loss", loss.item())
         self.history.record_batch(f"{prefix}_batch_size", n_rows)
 
-    def _record(self, name, value, is_better):
+    def record_figure(
+        self, name: str, value: float, is_better: Callable[..., Any]
+    ) -> None:
+        """Record a figure of an epoch, and whether it is the best so far."""
         earlier = [epoch[name] for epoch in self.history[:-1] if name in epoch]
         self.history.record(name, value)
         self.history.record(f"{name}_best", bool(np.all(is_better(value, earlier))))

@@ -96,7 +96,7 @@ def to_onnx(model: BaseEstimator, X: ArrayLike) -> onnx.ModelProto:
         some = some.tocsr()
     if hasattr(some, "__getitem__"):
         some = some[:100]
-    images = some.toarray() if scipy.sparse.issparse(some) else np.asarray(some)
+    images = _to_dense(some)
     rows = flatten_images(images)
     if rows.ndim != 2 or len(rows) == 0 or rows.dtype.kind not in "biuf":
         raise ValueError(
@@ -105,7 +105,7 @@ def to_onnx(model: BaseEstimator, X: ArrayLike) -> onnx.ModelProto:
         )
     methods = ("predict", "predict_proba") if is_classifier(model) else ("transform",)
     expected = {
-        method: np.asarray(getattr(model, method)(some))
+        method: _to_dense(getattr(model, method)(some))
         for method in methods
         if hasattr(model, method)
     }
@@ -123,3 +123,7 @@ def to_onnx(model: BaseEstimator, X: ArrayLike) -> onnx.ModelProto:
             f"{type(error).__name__}: {error}"
         ) from error
     return onnx_model
+
+
+def _to_dense(array):
+    return array.toarray() if scipy.sparse.issparse(array) else np.asarray(array)

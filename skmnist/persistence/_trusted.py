@@ -167,7 +167,8 @@ RULES: dict[type, dict[str, Rule]] = {
         "best_epoch_": is_int,
         "_seed": is_a(int),
         "_dtype": is_one_of("float32", "float64"),
-        "_target_type": is_one_of("multiclass", "multilabel", "sparse multilabel"),
+        "_is_multilabel": is_bool,
+        "_has_sparse_labels": is_bool,
         "_built_with": lambda value, sizes: (
             is_setting(value, sizes) and value.keys() == set(NET_PARAMETERS)
         ),

@@ -22,10 +22,15 @@ def cross_entropy(logits, y, share=0.0):
     return F.cross_entropy(logits, y, reduction="none", label_smoothing=share)
 
 
-def binary_cross_entropies(logits, y, share):
+def binary_cross_entropies(logits, y, share, answer_weight=None):
     """The sum of torch's own, image by image."""
-    y = y * (1 - share) + share / 2
-    return F.binary_cross_entropy_with_logits(logits, y, reduction="none").sum(dim=1)
+    targets = y * (1 - share) + share / 2
+    losses = F.binary_cross_entropy_with_logits(logits, targets, reduction="none")
+    if answer_weight is not None:
+        losses = losses * torch.where(
+            y == 1, *torch.from_numpy(answer_weight[::-1].copy())
+        )
+    return losses.sum(dim=1)
 
 
 def by_autograd(module, X, y, sample_weight, losses_of=cross_entropy):
@@ -84,6 +89,25 @@ def test_each_criterion_is_torchs_with_its_gradient(kind, weighted, n_classes, s
     torch.testing.assert_close(by_hand, expected, atol=1e-10, rtol=0)
     torch.testing.assert_close(as_criterion, expected, atol=1e-10, rtol=0)
     torch.testing.assert_close(in_validation, expected[0], atol=1e-10, rtol=0)
+
+
+def test_the_answers_of_labels_may_be_weighted():
+    rng = np.random.default_rng(0)
+    module = MLP(9, (7,), 3, "relu", 0.0, dtype=torch.float64)
+    X, y = torch.from_numpy(rng.normal(size=(12, 9))), rng.uniform(size=(12, 3)).round()
+    answer_weight = rng.uniform(size=(2, 3))
+    criterion, y = BinaryCrossEntropies(0.1), torch.from_numpy(y)
+    criterion.weigh_answers(answer_weight, like=X)
+
+    expected = by_autograd(
+        module,
+        *(X, y, None),
+        lambda *two: binary_cross_entropies(*two, 0.1, answer_weight),
+    )
+    loss, logits = compute_gradients(module, criterion, X, y)
+
+    by_hand = loss, logits, [parameter.grad for parameter in module.parameters()]
+    torch.testing.assert_close(by_hand, expected, atol=1e-10, rtol=0)
 
 
 def test_gradients_are_written_over_in_place():
