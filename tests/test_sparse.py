@@ -9,6 +9,7 @@ from sklearn.pipeline import make_pipeline
 
 from skmnist import ImageScaler
 from small_models import small
+from stand_in import run_scikit_learns_tests
 
 FORMATS = ["bsr", "coo", "csc", "csr", "dok", "lil"]
 
@@ -163,3 +164,22 @@ def test_wide_rows_are_predicted_as_dense_ones_are():
 
     dense = classifier.predict_proba(X.toarray())
     np.testing.assert_allclose(sparse, dense, rtol=1e-5)
+
+
+def test_scikit_learns_tests_of_sparse_data_pass_with_it(tmp_path):
+    stacking, pipeline, search, text = (
+        "sklearn.ensemble.tests.test_stacking",
+        "sklearn.tests.test_pipeline",
+        "sklearn.model_selection.tests.test_search",
+        "sklearn.feature_extraction.tests.test_text",
+    )
+    tests = [
+        f"{stacking}::test_stacking_classifier_sparse_passthrough",
+        f"{pipeline}::test_feature_names_count_vectorizer",
+        f"{search}::test_grid_search_sparse[csr_array]",
+        f"{search}::test_grid_search_sparse_scoring[csr_array]",
+        f"{text}::test_count_vectorizer_pipeline_grid_selection",
+        f"{text}::test_vectorizer_pipeline_cross_validation",
+    ]
+
+    assert run_scikit_learns_tests(tests, tmp_path) == 11
