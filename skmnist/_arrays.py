@@ -83,6 +83,12 @@ def reshape(X: Any, shape: tuple[int, ...]) -> Any:
     return X.__array_namespace__().reshape(X, shape)
 
 
+def take_rows(X: Any, rows: np.ndarray) -> Any:
+    """Return some rows of an array, in its library and on its device."""
+    space = find_space(X)
+    return X[rows] if space is None else space.xp.take(X, space.move(rows), axis=0)
+
+
 def find_type_name(X: Any) -> str:
     """Return the name of an array's type, such as "float32"."""
     # NumPy's have a name; else there is only "torch.float32", for example.

@@ -18,7 +18,7 @@ from sklearn.preprocessing import LabelEncoder
 from sklearn.utils import check_array
 from sklearn.utils.multiclass import check_classification_targets
 
-from skmnist._arrays import find_type_name, to_numpy
+from skmnist._arrays import find_type_name, take_rows, to_numpy
 from skmnist._parameters import is_valid_split
 
 
@@ -50,7 +50,7 @@ class LabelledImages(NamedTuple):
     def select(self) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
         """Return the images, labels and weights of the rows that are meant."""
         weight = None if self.weight is None else self.weight[self.rows]
-        return self.X[self.rows], self.codes[self.rows], weight
+        return take_rows(self.X, self.rows), self.codes[self.rows], weight
 
     def answer_weight(self) -> np.ndarray | None:
         """Return the weights of no and yes, of shape (2, n_labels), of an indicator."""

@@ -11,6 +11,7 @@ from pandas.testing import assert_frame_equal, assert_series_equal
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
+from listeners import NoteTasks
 from skmnist import (
     ImageCenterer,
     ImageScaler,
@@ -99,6 +100,31 @@ def test_several_labels_of_an_image_are_those_of_numpy(digits, space):
         result = getattr(fitted, method)(images)
         assert type(result) is type(images)
         assert_array_equal(as_numpy(result), getattr(expected, method)(X))
+
+
+class NoteMetadata(NoteTasks):
+    """A callback of scikit-learn's that keeps the metadata of the last task."""
+
+    def on_fit_task_end(self, estimator, context, *, metadata=None):
+        self.metadata = metadata
+
+
+def test_the_rows_of_a_split_are_scored_and_handed_on_as_they_came(digits, space):
+    (X, y), (xp, device) = digits, space
+    images, labels = (xp.asarray(each, device=device) for each in (X, y))
+    parameters = {"early_stopping": True, "monitor": "f1_macro"}
+    expected, noted = NoteMetadata(), NoteMetadata()
+    model = small(**parameters).set_callbacks(expected).fit(X, y, y + 1)
+
+    fitted = small(**parameters).set_callbacks(noted).fit(images, labels, labels + 1)
+
+    assert_frame_equal(
+        fitted.history_.drop(columns="duration"),
+        model.history_.drop(columns="duration"),
+    )
+    assert type(noted.metadata["X_val"]) is type(images)
+    for name in ("X_val", "y_val", "sample_weight_val"):
+        assert_array_equal(as_numpy(noted.metadata[name]), expected.metadata[name])
 
 
 def test_tables_are_those_of_numpy(digits, space):

@@ -18,7 +18,7 @@ from skorch import NeuralNet
 from skorch.callbacks import Callback, ParamMapper, PassthroughScoring, PrintLog
 from tqdm.auto import tqdm
 
-from skmnist._arrays import to_numpy
+from skmnist._arrays import take_rows, to_numpy
 from skmnist._data import LabelledImages
 from skmnist._engine.state import RNG_KEY
 from skmnist._parameters import MEASURED
@@ -122,9 +122,9 @@ class ValidationScore(Callback):
         self.monitor = estimator.monitor
         self.scorer = get_scorer(self.monitor)
         self.estimator = estimator
-        X, codes, weight = valid._replace(X=to_numpy(valid.X)).select()
+        X, codes, weight = valid.select()
         y = estimator.classes_[codes] if codes.ndim == 1 else codes.astype(int)
-        self.data: tuple[Any, ...] = (X, y)
+        self.data: tuple[Any, ...] = (to_numpy(X), y)
         takes_weight = inspect.signature(self.scorer._score_func).parameters
         has_weight = weight is not None and "sample_weight" in takes_weight
         self.weights = {"sample_weight": weight} if has_weight else {}
@@ -362,9 +362,9 @@ def _find_validation_data(train, valid, held_out):
     X, y, weight = train
     is_one_for_all = np.ndim(weight) == 0  # or None
     return (
-        X[held_out],
+        take_rows(X, held_out),
         y[held_out],
-        weight if is_one_for_all else np.asarray(weight)[held_out],
+        weight if is_one_for_all else np.asarray(to_numpy(weight))[held_out],
     )
 
 
