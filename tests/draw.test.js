@@ -25,6 +25,13 @@ test("the weights have the checksum that stands beside them", () => {
     assert.equal(hash, model.sha256);
 });
 
+test("float16 is decoded, its smallest numbers too", () => {
+    const halves = Uint8Array.of(0x01, 0x00, 0x00, 0x3c, 0x00, 0xc1, 0xff, 0x7b);
+    const weights = Buffer.from(halves).toString("base64");
+    const [first, second] = makeNetwork({ weights, shapes: [[1, 3], [1]] });
+    assert.deepEqual([...first, ...second], [2 ** -24, 1, -2.5, 65504]);
+});
+
 for (const vector of vectors) {
     test(`${vector.name} is framed as in Python`, () => {
         const framed = frameImage(toImage(vector));
