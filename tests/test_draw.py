@@ -165,6 +165,8 @@ def make_images(digits):
         for i, digit in enumerate(digits[:20])
     }
     images |= {f"{i} as in MNIST": digit for i, digit in enumerate(digits[:5])}
+    images["almost of the size"] = np.zeros((28, 28))
+    images["almost of the size"][3:22, 10:14] = 255
     blank, large = np.zeros((SIDE, SIDE), np.uint8), draw_model.draw(digits[0])
     names = ["thin line", "dot in the corner", "dot at the border", "diagonal"]
     names += ["faint", "pan", "noise"]
