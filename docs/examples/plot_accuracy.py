@@ -2,11 +2,11 @@
 Past 99.4% on MNIST
 ===================
 
-The default network, that of the lecture, has a test accuracy of about 97.8%. Two
-things take a wider network of the same kind much further: digits that are made to stand
-upright before they reach the network, and digits that are distorted anew in each epoch
-while it trains. All choices were made on 10,000 held-out training images; the test
-images are only shown. The page takes about five minutes on two cores.
+Two things take a wider network of the same kind much further than the default one:
+digits that are made to stand upright before they reach the network, and digits that are
+distorted anew in each epoch while it trains. All choices were made on 10,000 held-out
+training images; the test images are only shown. The page takes about five minutes on
+two cores.
 """
 
 # %%
@@ -28,6 +28,25 @@ X_train, X_test, y_train, y_test = train_test_split(
 print(f"{data}: {len(X_train):,} images to train on, {len(X_test):,} to test on")
 
 # %%
+# The default network
+# -------------------
+# Its accuracy depends a little on the seed:
+
+import numpy as np
+from sklearn.pipeline import make_pipeline
+
+from skmnist import ImageScaler, MNISTMLPClassifier
+
+scores = []
+for seed in range(3):
+    default = make_pipeline(
+        ImageScaler(X.max()), MNISTMLPClassifier(random_state=seed)
+    ).fit(X_train, y_train)
+    scores.append(default.score(X_test, y_test))
+    print(f"seed {seed}: test accuracy {scores[-1]:.4f}")
+print(f"mean {np.mean(scores):.4f}, standard deviation {np.std(scores, ddof=1):.4f}")
+
+# %%
 # Upright digits
 # --------------
 # Handwriting slants, each hand in its own way. The moments of an image tell by how
@@ -38,12 +57,10 @@ print(f"{data}: {len(X_train):,} images to train on, {len(X_test):,} to test on"
 import math
 
 import matplotlib.pyplot as plt
-import numpy as np
 from scipy import ndimage
-from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from skmnist import ImageGridDisplay, ImageScaler
+from skmnist import ImageGridDisplay
 
 
 def straighten(X):
@@ -67,7 +84,9 @@ X_train_upright = prepare.fit_transform(X_train)
 X_test_upright = prepare.transform(X_test)
 
 both = np.concatenate([X_train[:10] / X.max(), X_train_upright[:10]])
-ImageGridDisplay.from_images(both, n_columns=10)
+ImageGridDisplay.from_images(
+    both, n_columns=10, title="Ten digits as they are, and below made upright"
+)
 plt.show()
 
 # %%
@@ -80,8 +99,6 @@ plt.show()
 import torch
 from skorch.callbacks import LRScheduler
 from torch.optim.lr_scheduler import OneCycleLR
-
-from skmnist import MNISTMLPClassifier
 
 torch.set_float32_matmul_precision("medium")
 
@@ -126,7 +143,9 @@ from skmnist import RandomDistortion
 distortion = RandomDistortion(rotation=8, shear=5, shift=1, elastic=1.0)
 repeated = np.repeat(X_train_upright[:3], 10, axis=0)
 seen = distortion.distort(repeated, random_state=0)
-ImageGridDisplay.from_images(seen, n_images=30, n_columns=10)
+ImageGridDisplay.from_images(
+    seen, n_images=30, n_columns=10, title="Three digits, distorted ten times each"
+)
 plt.show()
 
 # %%
@@ -156,6 +175,7 @@ for name, network in {"plain": plain, "distorted": distorted}.items():
 axes[0].set(xlabel="epoch", ylabel="error on the test images")
 axes[1].set(xlabel="training time (s)")
 axes[0].legend()
+figure.suptitle("Error on the test images by epoch and by training time")
 plt.show()
 
 # %%

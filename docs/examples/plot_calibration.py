@@ -96,13 +96,20 @@ import matplotlib.pyplot as plt
 from sklearn.calibration import CalibrationDisplay
 
 fig, ax = plt.subplots(layout="constrained")
-for name, model in models.items():
+for marker, (name, model) in zip("os^", models.items(), strict=True):
     model.fit(X_train, y_train)
     probability = model.predict_proba(X_test).max(axis=1)
     is_right = model.predict(X_test) == y_test
     CalibrationDisplay.from_predictions(
-        is_right, probability, n_bins=8, strategy="quantile", name=name, ax=ax
+        is_right,
+        probability,
+        n_bins=8,
+        strategy="quantile",
+        name=name,
+        marker=marker,
+        ax=ax,
     )
 ax.set(xlabel="Probability of the predicted digit", ylabel="Fraction correct")
 ax.set(xlim=(0.5, 1.02), ylim=(0.5, 1.02))
+ax.set_title("Fraction correct against the predicted probability, for three models")
 plt.show()

@@ -57,16 +57,17 @@ classifier = model[-1]
 print(f"stopped after epoch {classifier.n_iter_}, best epoch {classifier.best_epoch_}")
 
 # %%
-# Overfitting
-# -----------
-# The training loss keeps falling after the validation loss has begun to rise: after the
-# best epoch, marked by a star, the network overfits.
+# The curves
+# ----------
+# The training loss keeps falling; the validation loss levels off, and is lowest at the
+# star. When it has not been lower for three more epochs, the patience, training stops.
 
 import matplotlib.pyplot as plt
 
 from skmnist import HistoryDisplay
 
-HistoryDisplay.from_estimator(model)
+display = HistoryDisplay.from_estimator(model)
+display.figure_.suptitle("Loss and accuracy until early stopping")
 plt.show()
 
 # %%

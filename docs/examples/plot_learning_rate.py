@@ -55,13 +55,18 @@ schedules = {
 import matplotlib.pyplot as plt
 import numpy as np
 
+colors = dict(zip(schedules, ["#0072B2", "#D55E00", "#009E73", "#CC79A7"], strict=True))
 fig, ax = plt.subplots(figsize=(6.4, 3), layout="constrained")
-ax.plot([0, n_epochs], [learning_rate, learning_rate], label="constant")
+rate_of_all = [learning_rate, learning_rate]
+ax.plot([0, n_epochs], rate_of_all, label="constant", color=colors["constant"])
 for name in ("steps", "cosine", "one cycle"):
     n_steps = n_epochs * (steps_per_epoch if name == "one cycle" else 1)
     rates = schedules[name].simulate(n_steps, initial_lr=learning_rate)
-    ax.step(np.linspace(0, n_epochs, n_steps), rates, where="post", label=name)
-ax.set(xlabel="Epoch", ylabel="Learning rate")
+    epochs = np.linspace(0, n_epochs, n_steps, endpoint=False)
+    ax.step(epochs, rates, where="post", label=name, color=colors[name])
+ax.set(
+    xlabel="Epoch", ylabel="Learning rate", title="The learning rate of each schedule"
+)
 ax.legend()
 plt.show()
 
@@ -95,9 +100,10 @@ for name, schedule in schedules.items():
 from skmnist import HistoryDisplay
 
 validation = ["epoch", "valid_loss", "valid_accuracy"]
-HistoryDisplay.from_history(
+display = HistoryDisplay.from_history(
     {name: history[validation] for name, history in histories.items()}
 )
+display.figure_.suptitle("Validation loss and accuracy with each schedule")
 plt.show()
 
 # %%

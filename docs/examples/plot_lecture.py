@@ -40,7 +40,9 @@ import matplotlib.pyplot as plt
 
 from skmnist import ImageGridDisplay
 
-ImageGridDisplay.from_images(X_train, y_train, n_images=15)
+ImageGridDisplay.from_images(
+    X_train, y_train, n_images=15, title="Training images and their labels"
+)
 plt.show()
 
 # %%
@@ -55,7 +57,13 @@ try:
 except OSError:
     images, labels = X_train, y_train
     class_names = [f"digit {digit}" for digit in range(10)]
-ImageGridDisplay.from_images(images, labels, n_images=15, class_names=class_names)
+ImageGridDisplay.from_images(
+    images,
+    labels,
+    n_images=15,
+    class_names=class_names,
+    title="Training images and the names of their labels",
+)
 plt.show()
 
 # %%
@@ -133,7 +141,8 @@ lecture = pd.DataFrame(
     ],
     columns=["epoch", "train_loss", "train_accuracy", "valid_loss", "valid_accuracy"],
 )
-HistoryDisplay.from_history({"here": classifier.history_, "lecture": lecture})
+display = HistoryDisplay.from_history({"here": classifier.history_, "lecture": lecture})
+display.figure_.suptitle("Loss and accuracy, here and in the lecture")
 plt.show()
 
 # %%
@@ -156,9 +165,10 @@ figures.round(4)
 
 from sklearn.metrics import ConfusionMatrixDisplay
 
-ConfusionMatrixDisplay.from_estimator(
+confusion = ConfusionMatrixDisplay.from_estimator(
     classifier, X_test_scaled, y_test, colorbar=False, cmap="Blues"
 )
+confusion.ax_.set_title("Test images by true and predicted label")
 plt.show()
 
 # %%

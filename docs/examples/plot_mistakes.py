@@ -38,15 +38,17 @@ evaluate(model, X_test, y_test).round(4)
 # Which digits are predicted as which
 # -----------------------------------
 # The diagonal of a confusion matrix is so large that the mistakes are hardly visible.
-# With zero weight for correct predictions, the colors show the mistakes.
+# With zero weight for correct predictions, the colors show the mistakes. If the names
+# of classes are long, add ``xticks_rotation="vertical"``.
 
 import matplotlib.pyplot as plt
 from sklearn.metrics import ConfusionMatrixDisplay
 
 y_pred = model.predict(X_test)
-ConfusionMatrixDisplay.from_predictions(
+confusion = ConfusionMatrixDisplay.from_predictions(
     y_test, y_pred, sample_weight=y_pred != y_test, values_format=".0f", cmap="Blues"
 )
+confusion.ax_.set_title("Number of mistakes by true and predicted label")
 plt.show()
 
 # %%
@@ -68,14 +70,14 @@ mistakes.head().round(3)
 
 from skmnist import ImageGridDisplay
 
-ImageGridDisplay.from_misclassified(model, X_test, y_test, n_images=15)
+ImageGridDisplay.from_misclassified(model, X_test, y_test, n_images=15, n_columns=3)
 plt.show()
 
 # %%
-# Only the most frequent mistake:
+# Only the most frequent kind of mistake:
 
 true, predicted = mistakes.value_counts(["true", "predicted"]).index[0]
 ImageGridDisplay.from_misclassified(
-    model, X_test, y_test, true=true, predicted=predicted, n_images=10
+    model, X_test, y_test, true=true, predicted=predicted, n_images=9, n_columns=3
 )
 plt.show()

@@ -48,7 +48,8 @@ import joblib
 folder = Path(tempfile.mkdtemp())  # or any other folder
 joblib.dump(model, folder / "digits.joblib")
 loaded = joblib.load(folder / "digits.joblib")
-print((loaded.predict_proba(X_test) == model.predict_proba(X_test)).all())
+is_same = (loaded.predict_proba(X_test) == model.predict_proba(X_test)).all()
+print(f"The same probabilities: {is_same}")
 
 # %%
 # To share: save_model
@@ -60,7 +61,8 @@ from skmnist import load_model, save_model
 
 save_model(model, folder / "digits.skmnist")
 loaded = load_model(folder / "digits.skmnist")
-print((loaded.predict_proba(X_test) == model.predict_proba(X_test)).all())
+is_same = (loaded.predict_proba(X_test) == model.predict_proba(X_test)).all()
+print(f"The same probabilities: {is_same}")
 
 # %%
 # A file that can contain code is rejected before any of it runs:
@@ -98,5 +100,6 @@ import pandas as pd
 from skmnist import HistoryDisplay
 
 model[-1].history_.to_csv(folder / "history.csv", index=False)
-HistoryDisplay.from_history(pd.read_csv(folder / "history.csv"))
+display = HistoryDisplay.from_history(pd.read_csv(folder / "history.csv"))
+display.figure_.suptitle("Loss and accuracy, read from a CSV file")
 plt.show()

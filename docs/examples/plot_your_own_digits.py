@@ -79,6 +79,7 @@ page = (page + rng.normal(0, 5, page.shape)).clip(0, 255).astype(np.uint8)
 plt.figure(figsize=(6, 5.5), layout="constrained")
 plt.imshow(page)
 plt.axis("off")
+plt.title("A shaded form with twenty handwritten digits")
 plt.show()
 
 # %%
@@ -94,7 +95,12 @@ small = np.stack([Image.fromarray(c).convert("L").resize((28, 28)) for c in cell
 inverted = 255 - small
 print(f"accuracy, shrunk:   {network.score(small, labels):.2f}")
 print(f"accuracy, inverted: {network.score(inverted, labels):.2f}")
-ImageGridDisplay.from_images(inverted, labels, predictions=network.predict(inverted))
+ImageGridDisplay.from_images(
+    inverted,
+    labels,
+    predictions=network.predict(inverted),
+    title="The cells, shrunk and inverted: most are read wrong",
+)
 plt.show()
 
 # %%
@@ -122,7 +128,9 @@ plt.show()
 
 model = make_pipeline(ImageCenterer(), *network)
 print(f"accuracy, framed: {model.score(cells, labels):.2f}")
-ImageGridDisplay.from_images(framed, labels, predictions=model.predict(cells))
+ImageGridDisplay.from_images(
+    framed, labels, predictions=model.predict(cells), title="The cells, framed"
+)
 plt.show()
 
 # %%
