@@ -111,6 +111,31 @@ def test_an_example_is_run_and_draws_a_picture(site, example):
     assert f"sphx_glr_{example.stem}_001.png" in page.read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
+def test_a_picture_of_an_example_says_what_is_seen(site, example):
+    page = (site / "auto_examples" / f"{example.stem}.html").read_text(encoding="utf-8")
+
+    described = re.findall(r'<img src="[^"]*sphx_glr_plot[^>]* alt="([^"]*)"', page)
+
+    assert described
+    assert example.stem.replace("_", " ") not in described  # what it is without a title
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
+def test_an_example_says_no_number_that_it_does_not_print(site, example):
+    source = example.read_text(encoding="utf-8")
+    prose = re.compile(r'\A"""(?:.|\n)*?"""|^#.*', re.MULTILINE)
+    code = prose.sub("", source)
+    page = (site / "auto_examples" / f"{example.stem}.html").read_text(encoding="utf-8")
+    outputs = re.findall(r"(?s)<pre.*?</pre>|<table.*?</table>", page)
+
+    text = " ".join(prose.findall(source))
+    numbers = re.findall(r"(?<!scikit-learn )\b(?:\d+\.\d+|\d+%)", text)
+
+    printed = code + " ".join(re.sub(r"# .*|<[^>]*>", "", each) for each in outputs)
+    assert [number for number in numbers if number not in printed] == []
+
+
 def test_every_public_name_has_an_example_that_runs():
     finder = doctest.DocTestFinder(recurse=False)
     without = {
@@ -151,6 +176,15 @@ def test_the_docstrings_are_what_numpydoc_wants(name):
 def test_every_public_name_has_a_page(site, name):
     # scikit-learn's HTML repr of an estimator links there.
     assert (site / "generated" / f"skmnist.{name}.html").exists()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [name for name in skmnist.__all__ if isinstance(getattr(skmnist, name), type)],
+)
+def test_the_page_of_every_class_links_an_example(site, name):
+    page = (site / "generated" / f"skmnist.{name}.html").read_text(encoding="utf-8")
+    assert re.search(r'href="\.\./auto_examples/plot_\w+\.html', page)
 
 
 def test_all_links_and_images_of_the_pages_are_there(site):

@@ -1,6 +1,6 @@
 """
-Past 99.4% on MNIST
-===================
+A more accurate network
+=======================
 
 Two things take a wider network of the same kind much further than the default one:
 digits that are made to stand upright before they reach the network, and digits that are

@@ -93,8 +93,8 @@ print(f"{n_pruned} of {len(study.trials)} trials pruned")
 print(f"{n_epochs} epochs instead of {max_epochs * len(study.trials)}")
 
 # %%
-# With 20,000 images and three seeds, such a study took 29% to 48% of the time of
-# one without a pruner, and found the same best trial (``benchmarks/pruning.py``).
+# With 20,000 images and three seeds, such a study took less than half the time of one
+# without a pruner, and found the same best trial (``benchmarks/pruning.py``).
 
 # %%
 # The errors of the trials, epoch by epoch. Gray trials were pruned; the first five
