@@ -80,6 +80,7 @@ sphinx_gallery_conf = {
             "plot_nested_cross_validation.py",
             "plot_cluster_search.py",
             "plot_out_of_core.py",
+            "plot_imbalance.py",
             "plot_calibration.py",
             "plot_conformal.py",
             "plot_save_and_load.py",
