@@ -59,8 +59,13 @@ class ImageEstimator(_sklearn.CallbackSupportMixin, BaseEstimator):
         return copy.copy(self)  # which takes arrays of any library
 
     def __getstate__(self):
-        attributes = super().__getstate__()
-        return {key: attributes[key] for key in attributes if key != "_fitted_with"}
+        attributes = dict(super().__getstate__())
+        attributes.pop("_fitted_with", None)
+        request = attributes.get("_metadata_request")
+        if request is not None:
+            name = type(self).__name__
+            attributes["_metadata_request"] = _sklearn.name_owner(request, name)
+        return attributes
 
     def _validate_images(
         self, X: Any, *, reset: bool, dtype: str = "numeric"

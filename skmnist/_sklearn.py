@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 import warnings
 from collections.abc import Callable
@@ -34,6 +35,7 @@ __all__ = [
     "find_namespace",
     "is_dispatching",
     "move_to",
+    "name_owner",
     "warn",
     "with_callbacks",
 ]
@@ -105,6 +107,34 @@ def move_to(array: Any, xp: Any, device: Any) -> Any:
         The device.
     """
     return _array_api.move_to(array, xp=xp, device=device)
+
+
+def name_owner(request: Any, name: str) -> Any:
+    """Return a metadata request that names its estimator.
+
+    From scikit-learn 1.8 on it refers to the estimator instead, which refers to it, and
+    a file cannot hold such a circle.
+
+    Parameters
+    ----------
+    request : MetadataRequest
+        What `set_fit_request` and the like have set.
+    name : str
+        The class of the estimator.
+
+    Returns
+    -------
+    request : MetadataRequest
+        A copy.
+    """
+    named = copy.copy(request)
+    for method, of_method in vars(request).items():
+        if hasattr(of_method, "method"):
+            of_method = copy.copy(of_method)
+            of_method.owner = name
+            setattr(named, method, of_method)
+    named.owner = name
+    return named
 
 
 class OtherVersionWarning(InconsistentVersionWarning):

@@ -1,6 +1,7 @@
 import copy
 import json
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -12,6 +13,8 @@ import joblib
 import numpy as np
 import pytest
 import torch
+from sklearn import config_context
+from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import make_column_transformer
 from sklearn.decomposition import PCA
@@ -463,3 +466,18 @@ def test_without_skops_the_extra_is_named(saved, monkeypatch):
     monkeypatch.setitem(sys.modules, "skops.io", None)
     with pytest.raises(ImportError, match=r"pip install 'skmnist\[skops\]'"):
         load_model(saved)
+
+
+def test_requests_of_metadata_come_back(digits, tmp_path):
+    X, y = digits
+    with config_context(enable_metadata_routing=True):
+        request = {"sample_weight": True, "X_val": True, "y_val": False}
+        model = make_pipeline(ImageScaler(1), small().set_fit_request(**request))
+        model.fit(X, y)
+        for loaded in (reloaded(model, tmp_path), pickle.loads(pickle.dumps(model))):
+            assert loaded[-1].get_metadata_routing().fit.requests == {
+                **request,
+                "sample_weight_val": None,
+            }
+            clone(loaded).fit(X, y, sample_weight=np.ones(len(y)))
+            assert (loaded.predict_proba(X) == model.predict_proba(X)).all()
