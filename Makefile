@@ -70,7 +70,7 @@ lint: .venv/lint  ## Check style, spelling, types, imports, workflows and citati
 
 docs: .venv/docs  ## Build the documentation into docs/_build/html, and test it
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
-	$(BIN)/python -m pytest -q tests/test_docs.py tests/test_draw.py
+	$(BIN)/python -m pytest -q tests/test_docs.py tests/test_draw.py -k "not code_of_a_page"
 
 benchmark: .venv/benchmark  ## Time the package against others (40 minutes on two cores)
 	$(BIN)/python benchmarks/run.py
