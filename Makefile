@@ -9,8 +9,10 @@ SCRIPTS := bin
 endif
 BIN := .venv/$(SCRIPTS)
 
-# Not compiled: that takes half of an installation, most of it for what is never imported.
+# Modules are compiled when they are first imported: to compile all of them takes half of
+# an installation. Without bytecode each process would compile them anew.
 INSTALL := pip install --quiet --no-compile
+unexport PYTHONDONTWRITEBYTECODE
 
 # Tests run in two processes, with two threads each: waiting threads must not spin.
 test test-oldest test-middle test-friends: export OMP_WAIT_POLICY = passive
