@@ -81,7 +81,7 @@ def test_labels_come_back_as_given(labels):
     assert_array_equal(predicted, y)
 
 
-@settings(max_examples=20)
+@settings(max_examples=10)
 @given(
     sizes=st.lists(st.integers(1, 5), max_size=3).map(tuple),
     activation=st.sampled_from(["relu", "tanh", "gelu", "logistic", "identity"]),
