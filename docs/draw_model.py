@@ -72,10 +72,16 @@ def read_classifier(model):
     """Return a classifier that has the weights of the page."""
     images = np.frombuffer(base64.b64decode(model["examples"]), np.uint8)
     weights = np.frombuffer(base64.b64decode(model["weights"]), "<f2")
+    ends = np.cumsum([math.prod(shape) for shape in model["shapes"]])
+    parts = [
+        part.reshape(shape)
+        for part, shape in zip(
+            np.split(weights, ends[:-1]), model["shapes"], strict=True
+        )
+    ]
     classifier = MNISTMLPClassifier(max_epochs=1, validation_split=None, random_state=0)
     classifier.fit(images.reshape(10, 784) / np.float32(255), np.arange(10))
-    _set_weights(classifier, weights)
-    return classifier
+    return classifier.set_weights([part.T for part in parts[::2]], parts[1::2])
 
 
 def draw(image, shift=0, angle=0, thickness=0, scale=1):
@@ -129,8 +135,9 @@ def _train(X, y):
 
 
 def _to_json(classifier, X, y):
-    parameters = [each.detach().cpu() for each in classifier.net_.module_.parameters()]
-    weights = np.concatenate([each.numpy().ravel() for each in parameters])
+    layers = zip(classifier.coefs_, classifier.intercepts_, strict=True)
+    parameters = [each for coef, bias in layers for each in (coef.T, bias)]
+    weights = np.concatenate([each.ravel() for each in parameters])
     halves = weights.astype("<f2").tobytes()
     first = [np.flatnonzero(y == digit)[0] for digit in range(10)]
     return {
@@ -139,12 +146,6 @@ def _to_json(classifier, X, y):
         "sha256": base64.b64encode(hashlib.sha256(halves).digest()).decode(),
         "examples": base64.b64encode(X[first].astype(np.uint8).tobytes()).decode(),
     }
-
-
-def _set_weights(classifier, weights):
-    for parameter in classifier.net_.module_.parameters():
-        own, weights = np.split(weights.astype(np.float32), [parameter.numel()])
-        parameter.data.copy_(parameter.new_tensor(own).view_as(parameter))
 
 
 def _write_numbers(classifier, X, y, data):
