@@ -195,15 +195,13 @@ def check_same_classes(classes: np.ndarray, earlier: np.ndarray) -> None:
         )
 
 
-def check_same_kind(y: Any, was_multilabel: bool, name: str) -> None:
+def check_same_kind(now_multilabel: bool, was_multilabel: bool, name: str) -> None:
     """Raise an error if there is a column for each label, and was not, or the reverse.
 
     Parameters
     ----------
-    y : array-like or sparse matrix
-        The labels.
-    was_multilabel : bool
-        What `is_multilabel` was of the labels that they are to be like.
+    now_multilabel, was_multilabel : bool
+        What `is_multilabel` is of the labels, and of those that they are to be like.
     name : str
         The parameter that they came in.
 
@@ -213,10 +211,9 @@ def check_same_kind(y: Any, was_multilabel: bool, name: str) -> None:
         If they differ.
     """
     kinds = {False: "multiclass", True: "multilabel"}
-    now = is_multilabel(y)
-    if now != was_multilabel:
+    if now_multilabel != was_multilabel:
         raise ValueError(
-            f"{name} is {kinds[now]}, but the classifier was given a "
+            f"{name} is {kinds[now_multilabel]}, but the classifier was given a "
             f"{kinds[was_multilabel]} y."
         )
 

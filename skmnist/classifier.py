@@ -397,9 +397,9 @@ class MNISTMLPClassifier(ClassifierMixin, FittedNetwork):
         return earlier
 
     def _validate(self, X, y, reset, name="y") -> tuple[np.ndarray, np.ndarray, Any]:
-        if not reset:
-            _data.check_same_kind(y, self._is_multilabel, name)
         is_multilabel, has_sparse_labels = _data.is_multilabel(y), issparse(y)
+        if not reset:
+            _data.check_same_kind(is_multilabel, self._is_multilabel, name)
         dtype = device.find_float_types(self._device) if reset else self._dtype
         y = _arrays.to_numpy(y)
         rows, y = self._validate_pairs(
