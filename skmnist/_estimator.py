@@ -79,13 +79,16 @@ class ImageEstimator(_sklearn.CallbackSupportMixin, BaseEstimator):
         if space is not None:
             space.refuse_complex(X)
             dtype = space.find_types(dtype)
-        if reset:
+        X = flatten_images(X)
+        if not reset:
+            self._refuse_one_image(X)
+        else:
             self.__dict__.pop("_fitted_with", None)
             if space is not None:
                 self._fitted_with: str = space.name
         return validate_data(
             self,
-            flatten_images(X),
+            X,
             y,
             reset=reset,
             dtype=dtype,
@@ -93,6 +96,16 @@ class ImageEstimator(_sklearn.CallbackSupportMixin, BaseEstimator):
             accept_sparse="csr",
             **options,
         )
+
+    def _refuse_one_image(self, X: Any) -> None:
+        n_features = getattr(self, "n_features_in_", None)
+        shape: Any = getattr(X, "shape", ())
+        if len(shape) == 2 and shape[1] != n_features == shape[0] * shape[1]:
+            raise ValueError(
+                f"X has {shape[1]} features, but {type(self).__name__} is expecting "
+                f"{n_features} features as input. If X is one image, give a stack of "
+                "one, such as X[i:i+1]."
+            )
 
     def _check_library(self, X: Any, method: str) -> None:
         # As in scikit-learn's estimators, though nothing here depends on the library.

@@ -5,9 +5,10 @@ No torch here and no skorch: the command checks its options without them.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import numbers
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -328,3 +329,18 @@ DISTORTION_RULES = {
     "elastic": _PIXELS,
     "smoothness": (_is_between(1, 1000), "a number of pixels in [1, 1000]"),
 }
+
+
+@contextlib.contextmanager
+def named_in_errors(name: str) -> Iterator[None]:
+    """Put the name of what is not valid before the message of an error.
+
+    Parameters
+    ----------
+    name : str
+        The parameters.
+    """
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"In {name}: {error}") from error

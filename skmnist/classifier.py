@@ -216,12 +216,13 @@ class MNISTMLPClassifier(ClassifierMixin, FittedNetwork):
             if X_val is None:
                 train, valid = _data.split(train, self.validation_split, self._seed)
             else:
-                X_val, y_val, _ = self._validate(X_val, y_val, False, "y_val")
+                with _parameters.named_in_errors("X_val, y_val or sample_weight_val"):
+                    X_val, y_val, _ = self._validate(X_val, y_val, False, "y_val")
+                    codes = _data.find_codes(y_val, classes, "y_val")
+                    valid = _data.weigh(
+                        X_val, codes, sample_weight_val, train.class_weight, classes
+                    )
                 _images.warn_of_other_scale(X_val, X)
-                codes = _data.find_codes(y_val, classes, "y_val")
-                valid = _data.weigh(
-                    X_val, codes, sample_weight_val, train.class_weight, classes
-                )
             subsets = batches.make_subsets(train, valid, device=self._device)
             tasks = callbacks.EpochTasks.begin(
                 self,

@@ -128,6 +128,16 @@ def test_weights_that_are_set_predict_like_the_network_they_come_from(digits, dt
     assert model.coefs_[0].dtype == dtype
 
 
+def test_weights_may_be_the_parameters_of_a_module(digits):
+    source, model = small().fit(*digits), small(random_state=1).fit(*digits)
+    parameters = list(source.module_.parameters())
+
+    model.set_weights([weight.T for weight in parameters[::2]], parameters[1::2])
+
+    assert_array_equal(model.coefs_[0], source.coefs_[0])
+    assert_array_equal(model.intercepts_[-1], source.intercepts_[-1])
+
+
 def test_training_continues_from_weights_that_are_set(digits):
     model = deterministic(learning_rate=1e-9).fit(*digits)
     coefs = [np.full_like(coef, 0.5) for coef in model.coefs_]
@@ -186,6 +196,11 @@ def with_change(arrays, number, change):
             "coefs",
             lambda a: with_change(a, 2, lambda b: b.astype(float) + 1e300),
             r"Input coefs\[2\] contains infinity or a value too large",
+        ),
+        (
+            "coefs",
+            lambda a: with_change(a, 1, lambda b: [[1], [1, 2]]),
+            r"In coefs\[1\]: setting an array element with a sequence",
         ),
     ],
 )

@@ -8,7 +8,7 @@ import pytest
 import scipy.sparse
 from numpy.testing import assert_array_equal
 
-from skmnist import MNISTMLPClassifier
+from skmnist import ImageScaler, MNISTMLPClassifier
 from skmnist._images import find_image_shape, flatten_images, stack_images
 from small_models import PIXELS, small, spoil
 
@@ -85,7 +85,7 @@ def test_images_to_predict_are_looked_at_too(X, words):
 
     with pytest.raises(ValueError, match=words):
         model.predict(X)
-    with pytest.raises(ValueError, match=words):
+    with pytest.raises(ValueError, match=f"In X_val, y_val .*: .*{words}"):
         model.fit(PIXELS, np.arange(20) % 2, X_val=X, y_val=np.zeros(len(X)))
 
 
@@ -159,3 +159,23 @@ def test_the_error_for_a_single_image_says_how_to_give_it(digits, as_given):
 
     with pytest.raises(ValueError, match=r"shape \(64,\).* stack of one, .*X\[i:i\+1"):
         model.predict_proba(as_given(X[0]))
+
+
+@pytest.mark.parametrize("as_given", [np.asarray, np.ndarray.tolist, pd.DataFrame])
+def test_the_error_for_rows_and_columns_of_one_image_says_so_too(digits, as_given):
+    X, y = digits
+    image = as_given(X[0].reshape(8, 8))
+
+    for estimator in (small(max_epochs=1).fit(X, y), ImageScaler(1).fit(X)):
+        method = getattr(estimator, "predict", None) or estimator.transform
+        with pytest.raises(ValueError, match=r"8 features, .* 64 .* X\[i:i\+1\]"):
+            method(image)
+
+
+def test_errors_of_validation_data_name_them(digits):
+    X, y = digits
+
+    with pytest.raises(ValueError, match=r"In X_val, y_val .*: .*samples: \[10, 9\]"):
+        small().fit(X, y, X_val=X[:10], y_val=y[:9])
+    with pytest.raises(ValueError, match=r"or sample_weight_val: .* expected \(3,\)"):
+        small().fit(X, y, X_val=X[:3], y_val=y[:3], sample_weight_val=[1, 2])

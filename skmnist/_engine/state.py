@@ -14,7 +14,12 @@ from skorch import NeuralNet
 
 from skmnist._engine.network import MLP
 from skmnist._engine.optimizer import OPTIMIZERS, FusedAdam, FusedAdamW
-from skmnist._parameters import as_sizes, check_parameters, select_of_net
+from skmnist._parameters import (
+    as_sizes,
+    check_parameters,
+    named_in_errors,
+    select_of_net,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -273,7 +278,12 @@ def _check_arrays(name, given, parameters):
         raise ValueError(f"{name} has {len(given)} arrays; give {expected}.")
     arrays = []
     for number, (array, parameter) in enumerate(zip(given, parameters, strict=True)):
-        with np.errstate(over="ignore"):  # which is found to be infinite then
+        if isinstance(array, torch.Tensor):
+            array = array.detach().cpu()
+        with (
+            named_in_errors(f"{name}[{number}]"),
+            np.errstate(over="ignore"),  # which is found to be infinite then
+        ):
             array = check_array(
                 array,
                 dtype=str(parameter.dtype).removeprefix("torch."),
