@@ -69,7 +69,7 @@ GROWTH = {
     "batches": ("batch_size", "rows of a batch", "784-256-10"),
 }
 
-# Okabe and Ito's colours, which the colour-blind can tell apart, and a mark for each.
+# Okabe and Ito's colors, which the color-blind can tell apart, and a mark for each.
 LOOKS = {
     "skmnist": ("#D55E00", "o"),
     "skmnist_medium": ("#E69F00", "P"),
@@ -174,6 +174,19 @@ def compare_growth(frame: pd.DataFrame, table: str) -> pd.Series:
             seconds.columns.intersection(others)
         ].min(axis="columns")
     return pd.DataFrame(ratios).median(axis="columns")
+
+
+def describe_slower_sizes(frame: pd.DataFrame) -> str:
+    """Return a sentence on the sizes at which another program is quicker."""
+    sizes = [
+        f"{size:,.0f} {what}"
+        for table, (_, what, _) in GROWTH.items()
+        for size, ratio in compare_growth(frame, table).items()
+        if ratio > 1
+    ]
+    if not sizes:
+        return "skmnist is the quickest at all sizes."
+    return f"skmnist is the quickest except at {', '.join(sizes)}."
 
 
 def compare(frame: pd.DataFrame) -> pd.DataFrame:
@@ -328,14 +341,13 @@ def format_page(frame: pd.DataFrame, notes: list[str], machine: dict) -> str:
         describe_run(frame, machine),
         *(f"Note: {note}" for note in notes),
         "## One epoch on MNIST",
-        format_table(compare(frame).rename(index=LABELS).reset_index()),
+        format_table(name_programs(compare(frame))),
         "## Time to accuracy",
         "Seconds until the validation accuracy first reaches a value, with the best of "
-        "three learning rates; nothing where it was not reached. One round.",
-        format_table(
-            compare_times_to_accuracy(frame).rename(index=LABELS).reset_index()
-        ),
+        "three learning rates; an empty cell means that it was not reached. One round.",
+        format_table(name_programs(compare_times_to_accuracy(frame))),
         "## Growth",
+        describe_slower_sizes(frame),
     ]
     for table, (_, what, network) in GROWTH.items():
         parts += [
@@ -368,18 +380,24 @@ def describe_run(frame: pd.DataFrame, machine: dict) -> str:
         f"many threads, {bfloat16} bfloat16; {machine['caches']}; {stolen}"
         f"{machine['system']}; Python "
         f"{machine['python']}; {versions}.\n\n"
-        f"MNIST, {main['n_rows']:,} images to fit and {main['n_rows'] // 4:,} to "
-        f"validate on, 784-256-10, dropout {main['dropout']}, batches of "
+        f"MNIST, {main['n_rows']:,} images to train on and {main['n_rows'] // 4:,} to "
+        f"validate on, a 784-256-10 network, dropout {main['dropout']}, batches of "
         f"{main['batch_size']}, Adam, loss and accuracy of both sets after each "
-        f"epoch. Medians of {machine['repeats']} rounds, of "
-        f"{machine['growth_repeats']} in the tables of growth, in which the "
-        "contestants take turns, each in a process of its own; ratios are those within "
-        "a round. The seconds of a fit are divided by its epochs, here "
-        f"{main['epochs']}, without what it takes to compile a program; those of a "
-        "whole process are with it, and with the imports. Memory is the peak above the "
-        "data. The floor is the matrix products of the training steps; the cold one "
-        f"has 64 copies of all arrays, which no cache holds.{quick}"
+        f"epoch. The values are medians of {machine['repeats']} rounds, or of "
+        f"{machine['growth_repeats']} in the tables of growth. In a round the "
+        "programs take turns, each in a process of its own; ratios are computed within "
+        "a round. The time of a fit is divided by its number of epochs, here "
+        f"{main['epochs']}, and does not include compilation; the time of a whole "
+        "process includes compilation and imports. Memory is the peak in addition to "
+        "the data. The floor is the time of the matrix products of the training steps "
+        "alone; the cold floor uses 64 copies of all arrays in turn, too many for any "
+        f"cache.{quick}"
     )
+
+
+def name_programs(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table with a column of what each program is called."""
+    return table.rename(index=LABELS).rename_axis("program").reset_index()
 
 
 def describe_growth(frame: pd.DataFrame, table: str, network: str) -> str:

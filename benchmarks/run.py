@@ -711,10 +711,10 @@ def describe_machine(n_threads: int, plan: Plan) -> dict:
 def describe_precision(has_bfloat16: bool, product_error: float) -> str:
     """Return what "medium" precision means here: bfloat16, or not."""
     processor = "has" if has_bfloat16 else "has no"
-    used = "bfloat16" if product_error > BFLOAT16_ERROR else "float32 all the same"
+    used = "in bfloat16" if product_error > BFLOAT16_ERROR else "in float32"
     return (
-        f'The processor {processor} bfloat16. Under "medium" precision skmnist '
-        f"multiplied in {used}: a product was off by {product_error:.1e} of its size."
+        f'The processor {processor} bfloat16. With "medium" precision skmnist '
+        f"multiplied {used}: the relative error of a product was {product_error:.1e}."
     )
 
 

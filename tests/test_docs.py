@@ -15,6 +15,7 @@ from numpy.testing import assert_array_equal
 from PIL import Image
 
 import skmnist
+from skmnist import _sources
 from small_mnist import make_idx
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -22,6 +23,7 @@ if not DOCS.exists():
     pytest.skip("unavailable here: docs, which an sdist lacks", allow_module_level=True)
 SITE = DOCS / "_build" / "html"
 PAGES = sorted([*DOCS.glob("*.rst"), *DOCS.glob("user_guide/*.rst")])
+README = DOCS.parent / "README.md"
 EXAMPLES = sorted(DOCS.glob("examples/*.py"))
 
 # What numpydoc wants and we do not: an extended summary, See Also and examples for
@@ -30,6 +32,34 @@ EXAMPLES = sorted(DOCS.glob("examples/*.py"))
 UNWANTED_CHECKS = {"ES01", "SA01", "EX01", "RT02", "SA03"}
 # Their examples are shown only: they download.
 NOT_RUNNABLE = {"fetch_fashion_mnist", "fetch_kmnist", "fetch_mnist"}
+
+# Numbers that are measured: fractions, percentages, times, sizes and ratios.
+COUNT = (
+    r"(?:\d[\d,.]*|half an?|an?|one|two|three|four|five|six|seven|eight|nine|ten|"
+    r"twenty|thirty|forty|fifty|hundred)"
+)
+MEASURED = re.compile(
+    rf"(?:\b{COUNT}(?:\s+(?:to|or)\s+|-))?\b{COUNT}[\s-]+"
+    r"(?:milliseconds?|second(?!\s+\w)|seconds|minutes?|hours?|m?s|[kMG]i?B"
+    r"|(?:mega|giga)bytes?|times\s+(?:as|\w+er|more|less))\b"
+    r"|\bfactor\s+of\s+\d+|(?<![\w.])\d+(?:\.\d+)?%|(?<![\w.])\d+\.\d+(?!\.?\d)"
+)
+VERSIONS = re.compile(
+    r"\b(?:Python|scikit-learn|PyTorch|version|BY-SA|doi:)\s?\d[\d./]*"
+)
+# Code with what it prints, blocks that are shown as they are, and literals.
+CODE = re.compile(
+    r"^ *>>> (?:.*\S.*\n)+"
+    r"|^( *)\.\. (?:code-block|raw|parsed-literal)::.*\n(?:\1 +.*\n|\s*\n)+"
+    r"|^```(?:.*\n)+?```$"
+    r"|``[^`]+``|`[^`]+`_*",
+    re.MULTILINE,
+)
+# The pages may say how large a data set is: the code says so too.
+SIZES = " ".join(
+    f"{sum(size for size, _ in source.files.values()) / 1e6:.0f} MB"
+    for source in (_sources.MNIST, _sources.FASHION_MNIST, _sources.KMNIST)
+)
 
 # Text and pictures that leave their box or the screen, where nothing scrolls.
 FIND_WHAT_IS_CUT_OFF = """() => {
@@ -130,10 +160,48 @@ def test_an_example_says_no_number_that_it_does_not_print(site, example):
     outputs = re.findall(r"(?s)<pre.*?</pre>|<table.*?</table>", page)
 
     text = " ".join(prose.findall(source))
-    numbers = re.findall(r"(?<!scikit-learn )\b(?:\d+\.\d+|\d+%)", text)
-
     printed = code + " ".join(re.sub(r"# .*|<[^>]*>", "", each) for each in outputs)
-    assert [number for number in numbers if number not in printed] == []
+    assert _find_typed_numbers(CODE.sub("", text), printed) == []
+
+
+@pytest.mark.parametrize("page", [*PAGES, README], ids=lambda path: path.stem)
+def test_a_page_says_no_number_that_nothing_computes(page):
+    text = page.read_text(encoding="utf-8")
+    code = " ".join(match.group() for match in CODE.finditer(text))
+
+    assert _find_typed_numbers(CODE.sub("", text), f"{code} {SIZES}") == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "An accuracy of 0.98.",
+        "It is 98% accurate.",
+        "A page takes 4 ms.",
+        "It takes about a second.",
+        "It takes\nhalf a minute.",
+        "An epoch takes 1.5 to 25 seconds.",
+        "The file has 3 GB.",
+        "It is four times as fast.",
+        "Training is 2-3 times slower.",
+        "It gains a factor of 7.",
+    ],
+)
+def test_a_typed_number_is_found(text):
+    assert len(_find_typed_numbers(text, printed="a 0.9 b 0.987 c 14 ms")) == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "It needs Python 3.11, scikit-learn 1.9 or PyTorch 2.4.0.",
+        "Images have 28 by 28 pixels, and X is a second array.",
+        "An accuracy of 0.95.",
+        "Fit many times, or three times four fits.",
+    ],
+)
+def test_other_numbers_are_left_alone(text):
+    assert _find_typed_numbers(text, printed="accuracy: 0.95") == []
 
 
 def test_every_public_name_has_an_example_that_runs():
@@ -234,6 +302,15 @@ def test_a_browser_shows_a_page_well(browser, site, name, width):
     problems += page.evaluate(FIND_WHAT_IS_CUT_OFF)
     page.close()
     assert problems == []
+
+
+def _find_typed_numbers(text, printed):
+    """Return the measured numbers in a text that are not printed."""
+    return [
+        number
+        for number in MEASURED.findall(VERSIONS.sub("", text))
+        if not re.search(rf"(?<![\d.]){re.escape(number)}(?!\d)", printed)
+    ]
 
 
 class _Document(HTMLParser):

@@ -2,11 +2,10 @@
 A more accurate network
 =======================
 
-Two things take a wider network of the same kind much further than the default one:
-digits that are made to stand upright before they reach the network, and digits that are
-distorted anew in each epoch while it trains. All choices were made on 10,000 held-out
-training images; the test images are only shown. The page takes about five minutes on
-two cores.
+Two steps make a network much more accurate than the default one: straightening slanted
+digits before they reach the network, and distorting the training images randomly in
+each epoch. The parameters were chosen on 10,000 held-out training images; the test
+images are only used to show the results. This example takes several minutes.
 """
 
 # %%
@@ -30,7 +29,7 @@ print(f"{data}: {len(X_train):,} images to train on, {len(X_test):,} to test on"
 # %%
 # The default network
 # -------------------
-# Its accuracy depends a little on the seed:
+# Its accuracy depends slightly on the random seed:
 
 import numpy as np
 from sklearn.pipeline import make_pipeline
@@ -47,12 +46,12 @@ for seed in range(3):
 print(f"mean {np.mean(scores):.4f}, standard deviation {np.std(scores, ddof=1):.4f}")
 
 # %%
-# Upright digits
-# --------------
-# Handwriting slants, each hand in its own way. The moments of an image tell by how
-# much, and a shear takes it away (LeCun and others, 1998, "Gradient-based learning
-# applied to document recognition"). Any function on rows of pixels can be a step of a
-# pipeline.
+# Straightened digits
+# -------------------
+# Handwritten digits are slanted, by different angles. The second moments of an image
+# give its slant, and a shear removes it (LeCun and others, 1998, "Gradient-based
+# learning applied to document recognition"). ``FunctionTransformer`` makes any function
+# of rows of pixels a step of a pipeline.
 
 import math
 
@@ -92,9 +91,10 @@ plt.show()
 # %%
 # The network
 # -----------
-# Two layers of 1,024 units, weight decay, and a learning rate that rises, falls and
-# ends near zero. ``set_float32_matmul_precision("medium")`` lets PyTorch multiply in
-# bfloat16 where the processor gains by it.
+# The network has two layers of 1,024 units. It is trained with weight decay, and with a
+# learning rate that first rises and then falls to almost zero.
+# ``set_float32_matmul_precision("medium")`` allows matrix products in bfloat16 on
+# processors on which they are faster.
 
 import torch
 from skorch.callbacks import LRScheduler
@@ -125,17 +125,17 @@ def make_network(n_epochs, batch_size=256, **parameters):
 # %%
 # Without distortion
 # ------------------
-# The test images are passed as validation data, to draw their accuracy after each
-# epoch. Nothing is chosen by it: the network is that of the last epoch.
+# The test images are passed as validation data only to plot their accuracy after each
+# epoch. They are not used to choose an epoch: the weights are those of the last one.
 
 plain = make_network(20, dropout=0.3)
 plain.fit(X_train_upright, y_train, X_val=X_test_upright, y_val=y_test)
 print(f"test accuracy {plain.score(X_test_upright, y_test):.4f}")
 
 # %%
-# What distortion does
-# --------------------
-# Each row is one digit as the network sees it in ten epochs. Upright digits need less
+# Distorted images
+# ----------------
+# Each row shows how one digit is distorted in ten epochs. Straightened digits need less
 # shear and rotation than the defaults.
 
 from skmnist import RandomDistortion
@@ -151,8 +151,8 @@ plt.show()
 # %%
 # With distortion
 # ---------------
-# The network never sees an image twice, so that it can train for longer, and needs no
-# dropout.
+# The network never sees the same image twice, so it can be trained for more epochs and
+# without dropout.
 
 distorted = make_network(60, dropout=0, augmentation=distortion)
 distorted.fit(X_train_upright, y_train, X_val=X_test_upright, y_val=y_test)
@@ -163,7 +163,7 @@ torch.set_float32_matmul_precision("highest")  # restore the default
 # %%
 # Accuracy against epochs and time
 # --------------------------------
-# One minus the accuracy, on a logarithmic scale. It goes up and down as long as the
+# The error is one minus the accuracy, on a logarithmic scale. It fluctuates while the
 # learning rate is high.
 
 figure, axes = plt.subplots(ncols=2, sharey=True, figsize=(9, 4), layout="constrained")

@@ -2,12 +2,13 @@
 Halving search with epochs as the resource
 ==========================================
 
-Most candidates can be ruled out after a few epochs. A halving search trains all of them
-for one epoch, keeps the best third, trains these three times as long, and so on.
+Most candidates of a search are clearly worse than others after a few epochs. A halving
+search trains all candidates for one epoch, keeps the best third, trains these for three
+epochs, keeps the best third again, and so on.
 """
 
 # %%
-# A subset of the training images is enough for an example:
+# Use a subset of the training images, so that the example runs quickly:
 
 from sklearn.datasets import load_digits
 
@@ -25,7 +26,7 @@ print(f"{data}: {len(X):,} images")
 # %%
 # The search
 # ----------
-# 27 candidates, of which the last one left is trained for 27 epochs.
+# There are 27 candidates. The last one that remains is trained for 27 epochs.
 
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.model_selection import HalvingGridSearchCV
@@ -55,8 +56,8 @@ search.best_params_
 # %%
 # The rounds
 # ----------
-# They take 27 + 9 * 3 + 3 * 9 + 27 = 108 epochs per fold. A grid search that trains all
-# candidates for 27 epochs takes 729.
+# The search trains 27 + 9 * 3 + 3 * 9 + 27 = 108 epochs per fold. A grid search that
+# trains all candidates for 27 epochs trains 27 * 27 = 729 epochs per fold.
 
 import pandas as pd
 
@@ -65,9 +66,10 @@ rounds = results.groupby("n_resources")["mean_test_score"]
 rounds.agg(candidates="size", best="max", median="median").round(4)
 
 # %%
-# Each line is one candidate, from its first round to its last. What learns slowly is
-# ruled out first, here the small learning rates, whether or not it would win in the
-# end. If it could, begin with more epochs: ``min_resources=3``.
+# Each line is one candidate, from its first round to its last. Candidates that learn
+# slowly are removed first, here those with small learning rates, even if they would be
+# the best after more epochs. To avoid this, start with more epochs:
+# ``min_resources=3``.
 
 import matplotlib.pyplot as plt
 

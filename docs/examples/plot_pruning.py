@@ -1,10 +1,10 @@
 """
-Prune what won't win
-====================
+Pruning unpromising trials with optuna
+======================================
 
-Most trials of a search look bad after a few epochs. `optuna <https://optuna.org>`_ can
-stop them there, so that their time goes to the others: the classifier reports each
-epoch by a callback. It needs ``pip install optuna-integration``.
+Most trials of a search are clearly worse than others after a few epochs. `optuna
+<https://optuna.org>`_ can stop these trials early. For this, a callback reports the
+accuracy of each epoch to optuna. This example needs ``pip install optuna-integration``.
 """
 
 # %%
@@ -35,8 +35,8 @@ print(f"{data}: {len(X_train):,} images to train on, {len(X_val):,} to validate 
 # %%
 # A trial
 # -------
-# The callback reports the validation accuracy to the trial after each epoch, and ends
-# the training with an exception if the trial is to be pruned.
+# The callback reports the validation accuracy to the trial after each epoch. To prune
+# the trial, it raises an exception that stops the training.
 
 from optuna_integration import SkorchPruningCallback
 
@@ -62,8 +62,9 @@ def accuracy_of_trial(trial):
 # %%
 # The study
 # ---------
-# From the sixth trial and the second epoch on, the pruner stops a trial whose best
-# accuracy so far is not among the best third of what complete trials had at that epoch.
+# The pruner stops a trial if its best accuracy so far is not among the best third of
+# the accuracies that complete trials had at the same epoch. It never stops the first
+# five trials, nor any trial in its first epoch.
 
 import warnings
 
@@ -84,8 +85,8 @@ print(f"validation accuracy {study.best_value:.4f}")
 study.best_params
 
 # %%
-# What it has saved
-# -----------------
+# The number of epochs
+# --------------------
 
 n_epochs = sum(len(trial.intermediate_values) for trial in study.trials)
 n_pruned = sum(trial.state.name == "PRUNED" for trial in study.trials)
@@ -93,12 +94,11 @@ print(f"{n_pruned} of {len(study.trials)} trials pruned")
 print(f"{n_epochs} epochs instead of {max_epochs * len(study.trials)}")
 
 # %%
-# With 20,000 images and three seeds, such a study took less than half the time of one
-# without a pruner, and found the same best trial (``benchmarks/pruning.py``).
+# The script ``benchmarks/pruning.py`` compares the time and the best trial of such a
+# study with those of a study without a pruner.
 
 # %%
-# The errors of the trials, epoch by epoch. Gray trials were pruned; the first five
-# could not be.
+# The plot shows the errors of the trials after each epoch. Gray trials were pruned.
 
 import matplotlib.pyplot as plt
 
@@ -115,7 +115,7 @@ ax.legend()
 plt.show()
 
 # %%
-# optuna's own plots read the same study. This one shows when each trial ran:
+# optuna's own plots can be used too. This one shows when each trial ran:
 
 from optuna.visualization.matplotlib import plot_timeline
 
@@ -125,8 +125,8 @@ plt.show()
 # %%
 # The best network
 # ----------------
-# The study keeps the parameters, not the classifiers. Fit the best one again, without
-# the callback and the validation split:
+# The study stores the parameters of the trials, not the classifiers. Fit a classifier
+# with the best parameters again, without the callback and without a validation set:
 
 best = MNISTMLPClassifier(
     study.best_params["units"],
