@@ -2,13 +2,13 @@
 Grid search on a cluster
 ========================
 
-A search that is too large for one machine can run on a Dask cluster, inside one
-``with`` statement. Here the cluster is two processes on this machine. Every machine
-needs ``pip install 'skmnist[distributed]'``.
+A search that is too large for one machine can run on a Dask cluster. Only a ``with``
+statement is added. In this example the cluster consists of two processes on one
+machine. Every machine of a cluster needs ``pip install 'skmnist[distributed]'``.
 """
 
 # %%
-# A subset of the training images is enough for an example:
+# Use a subset of the training images, so that the example runs quickly:
 
 from sklearn.datasets import load_digits
 
@@ -26,7 +26,7 @@ print(f"{data}: {len(X):,} images")
 # %%
 # The search
 # ----------
-# It is the same as without a cluster.
+# The search is the same as without a cluster.
 
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -49,9 +49,9 @@ search = GridSearchCV(
 # %%
 # The cluster
 # -----------
-# Give each worker process one thread. To use a cluster that is already running, leave
-# out the ``LocalCluster`` and write ``Client("scheduler:8786")``. The task stream
-# records what the workers do, for the picture below.
+# Start each worker process with one thread. To use a cluster that is already running,
+# omit the ``LocalCluster`` and write ``Client("scheduler:8786")``. The task stream
+# records the work of each worker, for the plot below.
 
 from distributed import Client, LocalCluster, get_task_stream
 from joblib import parallel_config
@@ -73,16 +73,15 @@ if __name__ == "__main__":  # the worker processes of a LocalCluster import this
     print(f"cross-validated accuracy {search.best_score_:.4f}")
 
 # %%
-# The scores are the same as without the cluster. If a worker dies, only its own work is
-# lost, and another worker repeats it; with joblib's own ``parallel_config("dask")`` the
-# whole search can be lost.
+# The scores are the same as without a cluster. If a worker dies, another worker repeats
+# its work. With joblib's own ``parallel_config("dask")`` the whole search can fail.
 
 # %%
-# Which worker fitted when
-# ------------------------
-# Each bar is one fit. Before its first fit a worker imports PyTorch, which takes
-# seconds; a fit of the larger network takes longer. At the end the best candidate is
-# refitted in this process.
+# The fits of each worker
+# -----------------------
+# Each bar is one fit. The first fit of a worker takes longer, because the worker
+# imports PyTorch first, and so does a fit of the larger network. At the end the best
+# candidate is refitted in this process.
 
 import matplotlib.pyplot as plt
 

@@ -1,18 +1,18 @@
 """
-A set of labels with a guarantee
-================================
+Prediction sets with guaranteed coverage
+========================================
 
-Where one label is not sure enough, a classifier can answer with several. Split
-conformal prediction, here from `MAPIE <https://mapie.readthedocs.io>`_, chooses them so
-that the true label is among them as often as you ask for, however good or bad the
-network's probabilities are. It needs ``pip install mapie``.
+For an ambiguous image, a classifier can predict a set of several labels. Split
+conformal prediction, here from `MAPIE <https://mapie.readthedocs.io>`_, chooses the
+sets so that they contain the true label with a given probability, whether or not the
+probabilities of the network are calibrated. This example needs ``pip install mapie``.
 """
 
 # %%
-# A network to doubt
-# ------------------
-# It is trained on few images, so that there is something to be unsure about. The next
-# images are kept for calibration: the guarantee holds for images like these.
+# An uncertain network
+# --------------------
+# The network is trained on few images, so that some of its predictions are uncertain.
+# Other images are held out for calibration: the guarantee holds for images like these.
 
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
@@ -41,10 +41,10 @@ print(f"{data}: {len(X_train):,} images to train on, {len(X_calibrate):,} to cal
 print(f"test accuracy {network.score(X_test, y_test):.4f}")
 
 # %%
-# Sets of labels
-# --------------
-# The score "lac" takes all labels whose probability exceeds a threshold. MAPIE learns
-# one threshold per level of confidence, in one pass over the calibration images.
+# Prediction sets
+# ---------------
+# With the score "lac" a set contains all labels whose probability exceeds a threshold.
+# MAPIE learns one threshold for each confidence level, from the calibration images.
 
 from mapie.classification import SplitConformalClassifier
 
@@ -57,10 +57,10 @@ y_pred, sets = conformal.predict_set(X_test)
 print("images, labels, levels:", sets.shape)
 
 # %%
-# Coverage against size
-# ---------------------
-# The coverage is the fraction of test images whose true label is in its set. More of it
-# costs larger sets.
+# Coverage and size
+# -----------------
+# The coverage is the fraction of test images whose set contains the true label. A
+# higher coverage needs larger sets.
 
 import math
 
@@ -104,8 +104,8 @@ plt.show()
 # %%
 # The ambiguous images
 # --------------------
-# At a confidence of 0.99, the first test images with two labels. A set in blue contains
-# the true label, which is in parentheses.
+# These are the first test images with a set of two labels, at a confidence of 0.99. The
+# true label is in parentheses. If the set contains it, the title is blue.
 
 # sphinx_gallery_thumbnail_number = 2
 from skmnist import ImageGridDisplay
@@ -125,10 +125,10 @@ ImageGridDisplay(
 plt.show()
 
 # %%
-# What is guaranteed
-# ------------------
-# The coverage holds on average over all images that are drawn like the calibration
-# images. It does not hold for each digit on its own:
+# The guarantee
+# -------------
+# The coverage is guaranteed on average over all images from the same distribution as
+# the calibration images. It is not guaranteed for each digit separately:
 
 is_missed = pd.Series(~covers[:, level])
 (1 - is_missed.groupby(y_test).mean()).round(3)

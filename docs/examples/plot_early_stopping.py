@@ -4,7 +4,7 @@ Early stopping with a validation set in a pipeline
 
 ``early_stopping=True`` stops training when the validation loss no longer improves, and
 restores the weights of the best epoch. The validation set can be a random part of the
-training images, or a set of your own. Inside a pipeline, it must be scaled like the
+training images, or your own validation set. In a pipeline, it must be scaled like the
 training images; with ``transform_input`` the pipeline does this.
 """
 
@@ -59,8 +59,9 @@ print(f"stopped after epoch {classifier.n_iter_}, best epoch {classifier.best_ep
 # %%
 # The curves
 # ----------
-# The training loss keeps falling; the validation loss levels off, and is lowest at the
-# star. When it has not been lower for three more epochs, the patience, training stops.
+# The training loss keeps falling, but the validation loss stops falling. The star marks
+# its lowest value. Training stops when there is no lower value in the next three
+# epochs, the ``patience``.
 
 import matplotlib.pyplot as plt
 
@@ -71,7 +72,7 @@ display.figure_.suptitle("Loss and accuracy until early stopping")
 plt.show()
 
 # %%
-# The fitted model has the weights of the best epoch:
+# The fitted model has the weights of the best epoch, so both losses are equal:
 
 from skmnist import evaluate
 
@@ -80,5 +81,5 @@ print(f"that of the model:      {evaluate(model, X_val, y_val)['loss']:.5f}")
 print(f"test accuracy: {model.score(X_test, y_test):.4f}")
 
 # %%
-# If the validation set can be a random part of the training images, none of this is
-# needed: ``MNISTMLPClassifier(early_stopping=True)`` holds out a fifth of them.
+# If the validation set can be a random part of the training images, metadata routing is
+# not needed: ``MNISTMLPClassifier(early_stopping=True)`` holds out a fifth of them.

@@ -3,12 +3,12 @@ Grid search over a pipeline
 ===========================
 
 Hyperparameters are tuned as for any other scikit-learn classifier: they are parameters
-of a pipeline step, and ``n_jobs`` distributes the fits over the cores. Each worker uses
-its share of the threads, so that there are never more threads than cores.
+of a step of a pipeline, and ``n_jobs`` distributes the fits over the cores. Each
+process uses only a part of the threads, so there are never more threads than cores.
 """
 
 # %%
-# A subset of the training images is enough for the search:
+# Search on a subset of the training images:
 
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
@@ -77,17 +77,18 @@ plt.show()
 accuracies.round(4)
 
 # %%
-# The best model, refitted on all training images
-# -----------------------------------------------
+# The best candidate, fitted to all training images
+# -------------------------------------------------
 
 best = search.best_estimator_.fit(X_train, y_train)
 print(f"test accuracy: {best.score(X_test, y_test):.4f}")
 
 # %%
-# What each parameter is worth
+# The effect of each parameter
 # ----------------------------
-# The defaults with one parameter changed at a time, trained on fewer images and
-# evaluated on others. The dashed line is the accuracy of the defaults.
+# Here one parameter at a time is changed from its default. The networks are trained on
+# fewer images and evaluated on other training images. The dashed line is the accuracy
+# with all defaults.
 
 import numpy as np
 

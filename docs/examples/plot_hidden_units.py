@@ -1,10 +1,11 @@
 """
-What the hidden units see
-=========================
+The weights of hidden units, and saliency
+=========================================
 
-Each unit of the first layer has one weight per pixel: an image of the pattern that it
-responds to. The gradient of a class's logit with respect to the pixels shows which
-pixels of an image count for or against that class.
+Each unit of the first layer has one weight per pixel. Drawn as an image, the weights
+show the pattern that the unit responds to. The gradient of the logit of a class with
+respect to the pixels, the saliency, shows which pixels of an image count for or against
+that class.
 """
 
 # %%
@@ -39,8 +40,9 @@ print(f"{data}, test accuracy {model.score(X_test, y_test):.4f}")
 # %%
 # The first layer
 # ---------------
-# Ink where the weights are red excites the unit, ink where they are blue inhibits it.
-# The units with the largest weights come first.
+# Ink where the weights are positive (red) increases the activation of the unit, ink
+# where they are negative (blue) decreases it. The units with the largest weights come
+# first.
 
 import matplotlib.pyplot as plt
 
@@ -52,8 +54,8 @@ plt.show()
 # %%
 # A linear model for comparison
 # -----------------------------
-# Without a hidden layer, each "unit" is a class, and its weights are a blurred template
-# of the digit.
+# Without a hidden layer, each unit belongs to a class, and its weights look like a
+# blurred template of the digit.
 
 linear = make_pipeline(
     ImageScaler(max_intensity=X.max()),
@@ -69,14 +71,14 @@ plt.show()
 # %%
 # Saliency
 # --------
-# More ink on a red pixel raises the logit of the predicted class, more ink on a blue
-# pixel lowers it.
+# More ink on a red pixel raises the logit of the predicted class, and more ink on a
+# blue pixel lowers it.
 
 ImageGridDisplay.from_saliency(model, X_test[:10])
 plt.show()
 
 # %%
-# The same images, with the gradient of the logit of class 8:
+# The gradient of the logit of class 8, for the same images:
 
 ImageGridDisplay.from_saliency(model, X_test[:10], target=8)
 plt.show()

@@ -1,13 +1,13 @@
 """
-A rare class
-============
+Training with a rare class
+==========================
 
-If one class has few images, a network that never predicts it is right most of the time.
-``class_weight="balanced"`` weighs each class alike.
+If one class has few images, a network that never predicts it can still have a high
+accuracy. ``class_weight="balanced"`` gives all classes the same total weight.
 """
 
 # %%
-# Of the digit 8 only 20 training images are left:
+# Only 20 of the training images show an 8:
 
 import numpy as np
 from sklearn.datasets import load_digits
@@ -33,7 +33,8 @@ print(f"{data}: {len(X_train):,} images, {(y_train == 8).sum()} of them of an 8"
 # Without and with weights
 # ------------------------
 # The recall of a class is the fraction of its images that are predicted as that class.
-# The accuracy hides it: the other classes have many more images.
+# The accuracy hardly shows a low recall of one class, since most images belong to other
+# classes. The balanced accuracy is the mean of the recalls of all classes.
 
 import pandas as pd
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, recall_score
@@ -70,6 +71,6 @@ ax.legend(title="class_weight", loc="lower left")
 plt.show()
 
 # %%
-# What else helps: more images of the class, :class:`~skmnist.RandomDistortion`, and a
-# threshold other than the largest probability. Choose between models by the balanced
-# accuracy, ``scoring="balanced_accuracy"``, not by the accuracy.
+# More images of the rare class, or :class:`~skmnist.RandomDistortion`, help too. To
+# compare models, use the balanced accuracy, ``scoring="balanced_accuracy"``, instead of
+# the accuracy.

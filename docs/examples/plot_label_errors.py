@@ -1,17 +1,18 @@
 """
-Find the mislabelled digits
-===========================
+Finding mislabeled digits
+=========================
 
-A network that has not seen an image during training can still be sure that its label
-is wrong. `cleanlab <https://docs.cleanlab.ai>`_ turns out-of-sample probabilities into
-a list of suspicious labels. This example finds errors that it has planted itself, and
-then some that MNIST has had since 1998. It needs ``pip install cleanlab``.
+If a network that was not trained on an image predicts another label with a high
+probability, the given label may be wrong. `cleanlab <https://docs.cleanlab.ai>`_
+computes a list of suspicious labels from such probabilities. This example adds label
+errors to the data and finds them, and also finds errors in the original labels. It
+needs ``pip install cleanlab``.
 """
 
 # %%
-# Plant some errors
-# -----------------
-# One label in a hundred is replaced by another digit, so that the answer is known:
+# Adding label errors
+# -------------------
+# One label in a hundred is replaced by another digit, so that these errors are known:
 
 import numpy as np
 from sklearn.datasets import load_digits
@@ -32,10 +33,10 @@ given[planted] = (y[planted] + rng.integers(1, 10, size=len(planted))) % 10
 print(f"{data}: {len(planted)} of {len(y):,} labels are wrong")
 
 # %%
-# Probabilities of images that were held out
-# ------------------------------------------
-# Cross-validation predicts each image with a network that was trained on the others,
-# with the wrong labels among them:
+# Out-of-sample probabilities
+# ---------------------------
+# Cross-validation predicts each image with a network that was trained on other images,
+# including those with wrong labels:
 
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
@@ -50,10 +51,10 @@ folds = StratifiedKFold(3, shuffle=True, random_state=0)
 probabilities = cross_val_predict(model, X, given, cv=folds, method="predict_proba")
 
 # %%
-# Find them
-# ---------
-# cleanlab estimates how many labels of each kind are wrong, and reports that many, the
-# least probable label first:
+# Finding the errors
+# ------------------
+# cleanlab estimates how many labels of each class are wrong, and reports as many
+# labels, the least probable ones first:
 
 from cleanlab.filter import find_label_issues
 
@@ -62,27 +63,28 @@ reported = find_label_issues(
 )
 is_planted = np.isin(reported, planted)
 n_found = is_planted.sum()
-print(f"{len(reported)} labels are reported, {n_found} of them planted")
+print(f"{len(reported)} labels are reported, {n_found} of them were added")
 print(f"precision {n_found / len(reported):.2f}, recall {n_found / len(planted):.2f}")
 
 # %%
-# Almost all of the first are planted. Who checks the list by eye can stop where the
-# curve leaves the dotted line, on which every label would be a planted one.
+# On the dotted line, all reported labels would be added errors. Most of the first
+# reported labels are. If you check the list by eye, you can stop where the curve is no
+# longer close to the dotted line.
 
 import matplotlib.pyplot as plt
 
 fig, ax = plt.subplots(figsize=(6.4, 4), layout="constrained")
 ax.plot(np.arange(1, len(reported) + 1), is_planted.cumsum())
 ax.plot([0, len(planted)], [0, len(planted)], color="gray", linestyle=":")
-ax.set(xlabel="Labels checked, in the order reported", ylabel="Planted errors found")
+ax.set(xlabel="Labels checked, in the order reported", ylabel="Added errors found")
 ax.set_title("The reported labels, checked by eye")
 plt.show()
 
 # %%
-# Those that we did not plant
-# ---------------------------
-# These labels are the data's own. Some are wrong, some digits could be either of two,
-# and some are right but so odd that no other image helps to read them.
+# Errors in the original labels
+# -----------------------------
+# These reported labels are the original ones. Some are wrong, some digits are
+# ambiguous, and some labels are correct, but the image is unlike all other images.
 
 # sphinx_gallery_thumbnail_number = 2
 from skmnist import ImageGridDisplay
@@ -93,12 +95,12 @@ ImageGridDisplay.from_images(
     given[own],
     predictions=probabilities[own].argmax(axis=1),
     probabilities=probabilities[own],
-    title=f"The first of {len(own)} labels that {data} came with",
+    title=f"The first of {len(own)} reported labels that were not changed",
 )
 plt.show()
 
 # %%
-# Without the reported labels
-# ---------------------------
-# ``cleanlab.classification.CleanLearning`` wraps all this into one classifier, which
-# leaves out the reported images and fits the model to the rest.
+# Training without the reported labels
+# ------------------------------------
+# ``cleanlab.classification.CleanLearning`` does all this in one classifier: it removes
+# the reported images and fits the model to the others.

@@ -2,9 +2,9 @@
 Learning-rate schedules
 =======================
 
-The parameter ``callbacks`` takes any skorch callback. skorch's
-:class:`~skorch.callbacks.LRScheduler` provides PyTorch's learning-rate schedules,
-stepped after each epoch or after each batch.
+The parameter ``callbacks`` accepts all skorch callbacks. skorch's
+:class:`~skorch.callbacks.LRScheduler` provides PyTorch's learning-rate schedules, which
+change the learning rate after each epoch or after each batch.
 """
 
 # %%
@@ -26,8 +26,9 @@ print(f"{data}: {len(X):,} images")
 # %%
 # Four schedules
 # --------------
-# A schedule that is stepped after each batch needs the total number of steps: the
-# classifier trains on four fifths of the images, in batches of 128, for 15 epochs.
+# A schedule that changes the learning rate after each batch needs the total number of
+# batches: the classifier is trained on four fifths of the images, in batches of 128,
+# for 15 epochs.
 
 import math
 
@@ -50,7 +51,7 @@ schedules = {
 }
 
 # %%
-# A schedule can be simulated before training:
+# A schedule can be computed before training:
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -94,8 +95,9 @@ for name, schedule in schedules.items():
 # %%
 # The effect on training
 # ----------------------
-# This learning rate is fast at first but too large to keep: on MNIST the constant one
-# ends with the highest loss, while with the decreasing ones the weights converge.
+# With this learning rate the loss falls quickly at first, but the rate is too large for
+# the last epochs. On MNIST the constant learning rate ends with the highest loss; with
+# the decreasing ones the weights converge.
 
 from skmnist import HistoryDisplay
 

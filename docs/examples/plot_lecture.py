@@ -3,8 +3,8 @@ The lecture, line by line
 =========================
 
 A well-known introductory lecture on neural networks fits a dense layer of 256 units
-with dropout to MNIST, in R with Keras. This example follows each of its steps and
-compares its results with ours; the comparison is only meaningful if this example was
+with dropout to MNIST, in R with Keras. This example performs each of its steps with
+skmnist and compares the results. The comparison is only meaningful if the example was
 run on MNIST.
 """
 
@@ -46,8 +46,9 @@ ImageGridDisplay.from_images(
 plt.show()
 
 # %%
-# Its ``class_names`` name the labels. Those of Fashion-MNIST need names: its images are
-# shown if they are in the data home, and otherwise the digits again.
+# The lecture also has a parameter ``class_names`` for the names of the labels. They are
+# useful for Fashion-MNIST, which is plotted here if it is in the data home; otherwise
+# the digits are plotted again.
 
 from skmnist import fetch_fashion_mnist
 
@@ -69,9 +70,9 @@ plt.show()
 # %%
 # Scaling
 # -------
-# The lecture divides by 255 and gives each image the shape (28, 28, 1). Here the
-# classifier accepts images of any of the usual shapes, so only scaling is needed.
-# Labels need no one-hot encoding.
+# The lecture divides by 255 and reshapes each image to (28, 28, 1). Here the classifier
+# accepts images of all usual shapes, so only scaling is needed. Labels need no one-hot
+# encoding.
 
 from skmnist import ImageScaler
 
@@ -118,9 +119,9 @@ classifier.fit(
 # %%
 # The curves
 # ----------
-# Training loss and accuracy are averages over an epoch in which dropout is active and
-# the weights still change, so they lag behind the validation values, both here and in
-# the lecture.
+# The training loss and accuracy are averages over an epoch. During the epoch dropout is
+# active and the weights are still changing, so these averages are worse than the
+# validation values, both here and in the lecture.
 
 import pandas as pd
 
@@ -174,7 +175,8 @@ plt.show()
 # %%
 # An 8 predicted as a 2
 # ---------------------
-# The lecture ends with one such image. These are all of ours, the most confident first:
+# The lecture ends with one such image. These are all such test images here, the most
+# confident predictions first:
 
 ImageGridDisplay.from_misclassified(
     classifier, X_test_scaled, y_test, true=8, predicted=2
@@ -184,6 +186,6 @@ plt.show()
 # %%
 # Saving
 # ------
-# The lecture saves the model and the history separately. The fitted classifier contains
-# both; see :ref:`sphx_glr_auto_examples_plot_save_and_load.py`. The history alone is a
-# DataFrame: ``classifier.history_.to_csv("history.csv")``.
+# The lecture saves the model and the history separately. Here the fitted classifier
+# contains both; see :ref:`sphx_glr_auto_examples_plot_save_and_load.py`. The history is
+# a DataFrame, so ``classifier.history_.to_csv("history.csv")`` saves it on its own.

@@ -2,9 +2,9 @@
 The mistakes of a classifier
 ============================
 
-The test accuracy tells how often a classifier is right. This example shows its
-mistakes: which digits are predicted as which, how confident the predictions are, and
-what the images look like.
+The test accuracy tells how often a classifier is correct. This example shows its
+mistakes: which digits are confused with each other, how confident the wrong predictions
+are, and what the images look like.
 """
 
 # %%
@@ -35,11 +35,11 @@ print(f"{data}, {len(X_test):,} test images")
 evaluate(model, X_test, y_test).round(4)
 
 # %%
-# Which digits are predicted as which
-# -----------------------------------
-# The diagonal of a confusion matrix is so large that the mistakes are hardly visible.
-# With zero weight for correct predictions, the colors show the mistakes. If the names
-# of classes are long, add ``xticks_rotation="vertical"``.
+# The confusion matrix of the mistakes
+# ------------------------------------
+# The numbers on the diagonal of a confusion matrix are so large that the colors hardly
+# show the mistakes. Therefore correct predictions get the weight zero here. If the
+# names of the classes are long, add ``xticks_rotation="vertical"``.
 
 import matplotlib.pyplot as plt
 from sklearn.metrics import ConfusionMatrixDisplay
@@ -52,11 +52,11 @@ confusion.ax_.set_title("Number of mistakes by true and predicted label")
 plt.show()
 
 # %%
-# How confident the predictions are
-# ---------------------------------
+# A table of the mistakes
+# -----------------------
 # :func:`skmnist.misclassified` returns a table of the mistakes: the index of the image,
-# its true and predicted labels, the probability of the predicted label, and the margin
-# by which it exceeds the probability of the true label.
+# its true and its predicted label, the probability of the predicted label, and the
+# margin by which it exceeds the probability of the true label.
 
 from skmnist import misclassified
 
@@ -64,9 +64,10 @@ mistakes = misclassified(model, X_test, y_test)
 mistakes.head().round(3)
 
 # %%
-# What they look like
-# -------------------
-# The most confident mistakes come first. Some of them a person would make as well.
+# The images
+# ----------
+# The most confident mistakes come first. Some of these digits are hard to read for
+# people too.
 
 from skmnist import ImageGridDisplay
 
@@ -74,7 +75,7 @@ ImageGridDisplay.from_misclassified(model, X_test, y_test, n_images=15, n_column
 plt.show()
 
 # %%
-# Only the most frequent kind of mistake:
+# The most frequent kind of mistake:
 
 true, predicted = mistakes.value_counts(["true", "predicted"]).index[0]
 ImageGridDisplay.from_misclassified(

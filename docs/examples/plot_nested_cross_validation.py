@@ -2,13 +2,14 @@
 Nested cross-validation
 =======================
 
-The best score of a search is optimistic, since it is the best of many. Nested
-cross-validation repeats the search in each outer fold and evaluates the best model on
-images that the search has not seen.
+The best score of a search is too optimistic, because it is the maximum of many scores.
+Nested cross-validation repeats the search in each outer fold and evaluates the best
+model on images that were not used in this search.
 """
 
 # %%
-# The fewer images, the more chance decides which candidate wins. Use 1,000:
+# With few images, it depends more on chance which candidate is the best. Use 1,000
+# images:
 
 from sklearn.datasets import load_digits
 
@@ -26,7 +27,7 @@ print(f"{data}: {len(X):,} images")
 # %%
 # A search
 # --------
-# Nine candidates, five folds, and the best mean score:
+# The search has nine candidates and five folds:
 
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from sklearn.pipeline import make_pipeline
@@ -48,9 +49,9 @@ print(f"best score {search.best_score_:.4f}")
 # %%
 # The search in each fold
 # -----------------------
-# To scikit-learn a search is a classifier like any other, which cross-validation can
-# fit and score. For each outer fold it now sees the other four only, and splits them
-# again. With ``n_jobs=-1`` the outer folds would run in parallel.
+# In scikit-learn a search is a classifier too, so ``cross_validate`` can fit and score
+# it. For each outer fold the search gets the images of the other four folds only, and
+# splits them again. With ``n_jobs=-1`` the outer folds run in parallel.
 
 from sklearn.model_selection import cross_validate
 
@@ -64,7 +65,7 @@ nested = cross_validate(
 )
 
 # %%
-# What each search has chosen, and how good that is on the fold it has not seen:
+# The parameters that each search has chosen, and the accuracy on its outer fold:
 
 import pandas as pd
 
@@ -80,11 +81,12 @@ score = nested["test_score"]
 print(f"accuracy {score.mean():.4f} +- {score.std():.4f}")
 
 # %%
-# Chosen and not chosen
-# ---------------------
-# Each point is one candidate on one outer fold. The best score of the first search
-# belongs to the candidate that these points favor. A search that cannot see them
-# chooses others, shown by circles.
+# All candidates and the chosen ones
+# ----------------------------------
+# Each point is the accuracy of one candidate on one outer fold. The first search chose
+# the candidate whose mean over these points is the highest. The searches of the nested
+# cross-validation did not use the outer fold, and often chose another candidate
+# (circles).
 
 import matplotlib.pyplot as plt
 

@@ -1,11 +1,11 @@
 """
-Out of Python
-=============
+Prediction without Python, with ONNX
+====================================
 
-A web page, a phone or a server in another language has no scikit-learn. It can have an
-`ONNX runtime <https://onnxruntime.ai>`_, and :func:`~skmnist.to_onnx` turns a fitted
-model into the format that these read, from the raw pixels to the label. This example
-needs ``pip install 'skmnist[onnx]' onnxruntime``.
+A web page, a phone or a server in another language cannot run scikit-learn, but it can
+run an `ONNX runtime <https://onnxruntime.ai>`_. :func:`~skmnist.to_onnx` converts a
+fitted model to the ONNX format, with all steps from the raw pixels to the label. This
+example needs ``pip install 'skmnist[onnx]' onnxruntime``.
 """
 
 # %%
@@ -37,9 +37,9 @@ print(f"{data}, test accuracy {model.score(X_test, y_test):.4f}")
 # %%
 # The file
 # --------
-# The images show what the file will be given: their type and number of pixels. The
-# scaler is in the file; dropout, optimizer and history are not, so that it is smaller
-# than one that can continue the training.
+# The images that are passed to ``to_onnx`` determine the type and the number of pixels
+# of the input. The file contains the scaler, but not dropout, the optimizer and the
+# history. So it is smaller than a file that can be used to continue the training.
 
 import tempfile
 from pathlib import Path
@@ -58,8 +58,8 @@ for path in sorted(folder.iterdir(), reverse=True):
 # %%
 # The same predictions
 # --------------------
-# The runtime has bindings for C, C++, C#, Java, JavaScript and others. Its Python one
-# looks like this:
+# The runtime has bindings for C, C++, C#, Java, JavaScript and other languages. In
+# Python it is used like this:
 
 import numpy as np
 import onnxruntime
@@ -75,7 +75,7 @@ print(f"largest difference of a probability: {difference:.1e}")
 # %%
 # The speed
 # ---------
-# The best of several runs, for one image and for all at once:
+# The shortest time of several runs, for one image and for all test images at once:
 
 import timeit
 from functools import partial
@@ -95,8 +95,8 @@ for name, function in predict.items():
 milliseconds.round(3)
 
 # %%
-# For single images most of the time of ``model.predict`` is spent on checks of the
-# input, in Python.
+# For a single image, ``model.predict`` spends most of its time on checking the input in
+# Python.
 
 import matplotlib.pyplot as plt
 

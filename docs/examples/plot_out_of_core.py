@@ -2,15 +2,15 @@
 Out-of-core training
 ====================
 
-``partial_fit`` trains on one chunk after another. Here the chunks come from a file on
-disk that NumPy maps into memory: only the current chunk is read.
+``partial_fit`` trains on one chunk of the data after another. Here the chunks are read
+from a file on disk that NumPy maps into memory: only the current chunk is loaded.
 """
 
 # %%
 # A file on disk
 # --------------
-# It stands in for one that is larger than memory. ``mmap_mode`` opens it without
-# reading the images.
+# The file is an example of data that do not fit into memory. ``mmap_mode`` opens it
+# without reading the images.
 
 import tempfile
 from pathlib import Path
@@ -39,10 +39,10 @@ print(f"{data}, {path.stat().st_size / 1e6:.1f} MB on disk, {type(images).__name
 # %%
 # Chunk by chunk
 # --------------
-# The classifier shuffles the images of each chunk; the order of the chunks is shuffled
-# here. If the file is sorted by label, shuffle it once beforehand. ``partial_fit`` has
-# no validation set and no early stopping: the last chunk is held out, and evaluated
-# after each epoch.
+# ``partial_fit`` shuffles the images of each chunk; this script shuffles the order of
+# the chunks. If a file is sorted by label, shuffle it once before training.
+# ``partial_fit`` has no validation set and no early stopping. Therefore the last chunk
+# is held out here, and evaluated after each epoch.
 
 from skmnist import ImageScaler, MNISTMLPClassifier, evaluate
 
@@ -76,8 +76,8 @@ history[["epoch", "train_loss", "train_accuracy", "duration"]].tail().round(4)
 # %%
 # With all images in memory
 # -------------------------
-# ``fit`` shuffles all images together. With chunks of thousands of images this makes
-# little difference:
+# ``fit`` shuffles all images together. If the chunks have thousands of images, the
+# difference is small:
 
 whole = MNISTMLPClassifier(max_epochs=n_epochs, random_state=0)
 rest = np.concatenate(chunks)

@@ -3,8 +3,9 @@ Saving and loading, safely
 ==========================
 
 A fitted model can be saved in two ways. ``joblib.dump`` saves any model, but loading
-such a file runs any code that its author put into it. :func:`~skmnist.save_model` only
-writes arrays and parameters, and :func:`~skmnist.load_model` accepts nothing else.
+its file runs all code that the author of the file has put into it.
+:func:`~skmnist.save_model` only writes arrays and parameters, and
+:func:`~skmnist.load_model` accepts nothing else.
 """
 
 # %%
@@ -34,11 +35,11 @@ model.fit(X_train, y_train)
 print(f"{data}, test accuracy {model.score(X_test, y_test):.4f}")
 
 # %%
-# For yourself: joblib
-# --------------------
+# For your own use: joblib
+# ------------------------
 # The whole pipeline is saved in one file: parameters, weights, training history, and
-# the state of the optimizer, so that ``partial_fit`` can continue. The training images
-# are not saved.
+# the state of the optimizer, so that ``partial_fit`` can continue the training. The
+# training images are not saved.
 
 import tempfile
 from pathlib import Path
@@ -52,8 +53,8 @@ is_same = (loaded.predict_proba(X_test) == model.predict_proba(X_test)).all()
 print(f"The same probabilities: {is_same}")
 
 # %%
-# To share: save_model
-# --------------------
+# For sharing: save_model
+# -----------------------
 # This needs skops: ``pip install 'skmnist[skops]'``. The loaded model is bit for bit
 # the same.
 
@@ -84,15 +85,16 @@ except ValueError as error:
     print(error)
 
 # %%
-# Both kinds of file are about as large as the weights and the optimizer's state:
+# Both files are about as large as the weights and the state of the optimizer:
 
 for path in sorted(folder.iterdir()):
     print(f"{path.name:16}{path.stat().st_size / 1e6:6.2f} MB")
 
 # %%
-# The history on its own
-# ----------------------
-# It is a DataFrame. Any file that can hold one is enough to draw the curves:
+# Saving only the history
+# -----------------------
+# The history is a DataFrame, so it can be saved as a CSV file. This is enough to plot
+# the curves:
 
 import matplotlib.pyplot as plt
 import pandas as pd

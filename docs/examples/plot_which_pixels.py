@@ -1,12 +1,12 @@
 """
-Which pixels
-============
+Explaining predictions with captum and SHAP
+===========================================
 
-Why does the network read this digit as a 4? Three answers for the same images: the
-gradient, which skmnist draws itself, integrated gradients from `captum
-<https://captum.ai>`_, and the values of `SHAP <https://shap.readthedocs.io>`_. Both
-libraries take the fitted network, a PyTorch module, as it is. This example needs
-``pip install captum shap``.
+Which pixels cause the network to predict a digit as a 4? This example compares three
+methods on the same images: the gradient, which skmnist can also plot, integrated
+gradients from `captum <https://captum.ai>`_, and the values of `SHAP
+<https://shap.readthedocs.io>`_. Both libraries accept the fitted network, which is a
+PyTorch module. This example needs ``pip install captum shap``.
 """
 
 # %%
@@ -40,10 +40,10 @@ model = make_pipeline(scaler, classifier).fit(X_train, y_train)
 print(f"{data}, test accuracy {model.score(X_test, y_test):.4f}")
 
 # %%
-# The network and its pixels
+# The network and the images
 # --------------------------
-# ``module_`` maps scaled pixels to logits. Explained is the logit of the predicted
-# class, for one image each of six digits.
+# ``module_`` maps scaled pixels to logits. The logit of the predicted class is
+# explained, for one image of each of six digits.
 
 import math
 
@@ -60,8 +60,9 @@ print("predicted:", *predicted.numpy())
 # %%
 # The gradient
 # ------------
-# It tells what a little more ink on a pixel would do to the logit, whether there is ink
-# now or not. :meth:`skmnist.ImageGridDisplay.from_saliency` draws the same in one line.
+# The gradient shows how the logit would change with a little more ink on a pixel,
+# whether or not there is ink now. :meth:`skmnist.ImageGridDisplay.from_saliency` plots
+# it in one line.
 
 from captum.attr import IntegratedGradients, Saliency
 
@@ -70,9 +71,10 @@ gradients = Saliency(module).attribute(images, target=predicted, abs=False)
 # %%
 # Integrated gradients
 # --------------------
-# They tell what the ink that is there has done, compared with an empty image: the
-# gradient is averaged on the way from the empty image to this one, and multiplied by
-# the ink. Pixels without ink get nothing.
+# Integrated gradients show how the ink of the image contributes to the logit, compared
+# with an empty image. The gradient is averaged on the straight line from the empty
+# image to this image, and multiplied by the ink. The value of pixels without ink is
+# zero.
 
 integrated = IntegratedGradients(module).attribute(
     images, target=predicted, n_steps=200
@@ -81,8 +83,8 @@ integrated = IntegratedGradients(module).attribute(
 # %%
 # SHAP values
 # -----------
-# They compare with other images, not with an empty one, so that missing ink counts as
-# well. DeepExplainer propagates the differences through the layers.
+# SHAP compares with other images, not with an empty one, so missing ink contributes to
+# the logit too. DeepExplainer propagates the differences through the layers.
 
 import shap
 
@@ -91,7 +93,8 @@ values = shap.DeepExplainer(module, others).shap_values(images)
 shap_values = values[np.arange(len(chosen)), :, predicted]
 
 # %%
-# The values of both methods add up to the logit, less that of what they compare with:
+# The sum of the values of an image is the difference between its logit and the logit of
+# the empty image, or the mean logit of the other images:
 
 with torch.no_grad():
     logits = module(images).gather(1, predicted[:, None])[:, 0]
@@ -113,9 +116,10 @@ pd.DataFrame(
 # %%
 # Side by side
 # ------------
-# Red pixels speak for the predicted digit, blue ones against it. Each image is divided
-# by its largest value. The gradient is scattered all over the image; integrated
-# gradients stay on the ink; SHAP also values the gaps that make a digit what it is.
+# Red pixels count for the predicted digit, blue pixels against it. The values of each
+# image are divided by the largest one. The gradient is spread over the whole image,
+# integrated gradients are nonzero only where there is ink, and SHAP also shows gaps in
+# the ink that distinguish a digit from others.
 
 import matplotlib.pyplot as plt
 
