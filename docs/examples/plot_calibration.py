@@ -4,11 +4,13 @@ Cross-validation with calibration
 
 A network trained for many epochs without dropout is overconfident: its predicted
 probabilities are higher than its accuracy. Cross-validation shows this, and
-:class:`~sklearn.calibration.CalibratedClassifierCV` corrects it.
+:class:`~sklearn.calibration.CalibratedClassifierCV` corrects it. The calibration by
+temperature scaling needs scikit-learn 1.8 or newer; with earlier versions use
+``method="sigmoid"``.
 """
 
 # %%
-# Use a subset of the training images, so that all folds together take seconds:
+# Use a subset of the training images, so that the example runs quickly:
 
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
@@ -30,8 +32,9 @@ print(f"{data}: {len(X_train):,} images to train on, {len(X_test):,} to test on"
 # %%
 # Three models
 # ------------
-# One without dropout, the same one calibrated by temperature scaling (all logits are
-# divided by one number, learned on held-out folds), and one with dropout.
+# The first model has no dropout. The second is the same one, calibrated by temperature
+# scaling: all logits are divided by one number, which is learned on held-out folds. The
+# third has dropout.
 
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.pipeline import make_pipeline
@@ -89,7 +92,7 @@ pd.DataFrame(
 # Calibration curves
 # ------------------
 # The curves compare the probability of the predicted digit with the fraction of correct
-# predictions on the test images. On the diagonal the two agree; below it a model is
+# predictions on the test images. On the diagonal both are equal; below it a model is
 # overconfident.
 
 import matplotlib.pyplot as plt

@@ -1,10 +1,11 @@
 """
-All learning curves of a grid search
-====================================
+Learning curves of all fits of a grid search
+============================================
 
-scikit-learn's own callbacks see every epoch of the classifier, even inside a pipeline,
-a search and worker processes. A :class:`~sklearn.callback.ScoringMonitor` records them
-all in one table. It is experimental and needs scikit-learn 1.9 or newer.
+scikit-learn's own callbacks are called for every epoch of the classifier, also in a
+pipeline, in a search and in other processes. A
+:class:`~sklearn.callback.ScoringMonitor` records a score for each epoch of all fits in
+one table. It is experimental and needs scikit-learn 1.9 or newer.
 """
 
 # %%
@@ -26,7 +27,7 @@ print(f"{data}: {len(X):,} images")
 # %%
 # A monitored search
 # ------------------
-# The monitor is set on the classifier; the search itself does not change.
+# Set the monitor on the classifier; the search needs no change.
 
 from sklearn.callback import ScoringMonitor
 from sklearn.model_selection import GridSearchCV
@@ -52,8 +53,9 @@ print(f"Best: {search.best_params_}, with an accuracy of {search.best_score_:.4f
 # The plot
 # --------
 # :class:`~skmnist.HistoryDisplay` plots the log of the monitor, with one curve per fit.
-# The search gives the curves their names. The accuracy is that on the images that the
-# fit was given; the last curve is the best candidate refitted on all images.
+# If the search is passed too, each curve is named by the parameters and the fold. The
+# accuracy is that on the training images of the fit. The last curve is that of the best
+# candidate, refitted to all images.
 
 import matplotlib.pyplot as plt
 
@@ -64,7 +66,7 @@ display.figure_.suptitle("Accuracy of each fit of the search on its training ima
 plt.show()
 
 # %%
-# The log is a table with one row per epoch, for other plots:
+# The log is also available as a table with one row per epoch:
 
 log = monitor.get_logs().data_as_pandas
 log[["task_id_path", "task_name", "accuracy"]].tail()
@@ -72,9 +74,9 @@ log[["task_id_path", "task_name", "accuracy"]].tail()
 # %%
 # The folds of a cross-validation
 # -------------------------------
-# A monitor sees the training images only. For the curves of held-out images too, let
-# the classifier hold some out, and keep the fitted models of a cross-validation. This
-# works with every version of scikit-learn.
+# A monitor only records scores on training images. To plot validation curves too, use
+# the validation split of the classifier, and keep the fitted models of a
+# cross-validation. This works with every version of scikit-learn.
 
 from sklearn.model_selection import cross_validate
 
@@ -86,5 +88,8 @@ display.figure_.suptitle("Loss and accuracy in each fold of a cross-validation")
 plt.show()
 
 # %%
-# To compare settings, give a dict with a cross-validation, a model or a history for
-# each name: ``HistoryDisplay.from_history({"one": results, "other": others})``.
+# To compare settings, pass a dict of such results, or of fitted models, histories or
+# logs: ``HistoryDisplay.from_history({"one": results, "other": others})``. The keys are
+# the names of the curves. A list is accepted too, such as the logs of several searches,
+# which ``monitor.get_logs(select="all")`` returns. The curves are then named "run 1,
+# fit 1", "run 1, fit 2", and so on.

@@ -31,16 +31,16 @@ BEST_MARK = {
 
 
 class HistoryDisplay:
-    """Training curves: the loss above, the accuracy below, the best epoch marked.
+    """Training curves of the loss and the accuracy, with a mark at the best epoch.
 
-    Make it with :meth:`from_estimator` or :meth:`from_history`.
+    Create it with :meth:`from_estimator` or :meth:`from_history`.
 
     Parameters
     ----------
     histories : mapping of str or None to DataFrame
-        The history of each run by its name, a row per epoch: `epoch` and columns that
-        begin with `train_` or `valid_`, such as `train_loss`. The name of a single run
-        may be None.
+        The name and the history of each run. A history has one row per epoch, a column
+        `epoch`, and columns whose names begin with `train_` or `valid_`, such as
+        `train_loss`. The name of a single run may be None.
 
     Attributes
     ----------
@@ -124,18 +124,21 @@ class HistoryDisplay:
         line_kw: dict[str, Any] | None = None,
         best_kw: dict[str, Any] | None = None,
     ) -> Self:
-        """Draw one history, or several over each other.
+        """Draw one history, or several in the same plot.
 
         Parameters
         ----------
         history : DataFrame, estimator, log, list or dict
             The `history_` of a classifier; a fitted estimator; the result of
-            :func:`sklearn.model_selection.cross_validate` with `return_estimator=True`;
-            or what `get_logs` of a :class:`sklearn.callback.ScoringMonitor` returns.
-            Or several of these: a dict gives them names, a list numbers.
+            :func:`sklearn.model_selection.cross_validate` with `return_estimator=True`,
+            whose curves are named "fold 1", "fold 2", ...; or the log that `get_logs`
+            of a :class:`sklearn.callback.ScoringMonitor` returns, whose curves are
+            named "fit 1", "fit 2", ... if it has several fits. Or a dict of these,
+            whose keys are put before these names; or a list of these, such as
+            `get_logs(select="all")` returns, which are named "run 1", "run 2", ....
         search : estimator, default=None
-            The fitted search that the log of a monitor is of: its curves are named by
-            parameters and fold.
+            The fitted search whose fits are in the log of a monitor. Its curves are
+            named by parameters and fold, such as "dropout=0.5, fold 1".
         ax : Axes or two Axes, default=None
             Where to draw; see :meth:`plot`.
         line_kw : dict, default=None
