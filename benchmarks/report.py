@@ -41,14 +41,14 @@ LIMITS = {
 }
 
 SINGLE_FIGURES = {
-    "predict_10000": "`predict_proba` on 10,000 images, of the bare module's time",
-    "predict_1": "`predict_proba` on one image, of the bare module's time",
-    "import": "importing every public name, of `import torch, skorch, sklearn`",
-    "memory_float32": "peak memory above float32 images, of the float32 images",
-    "memory_uint8": "peak memory above uint8 images, of the same as float32",
-    "grid": "share of a grid search that goes into training steps",
-    "search_alone": "12 fits with `n_jobs=2`, of `n_jobs=1` with one thread",
-    "search_sklearn": "12 fits with `n_jobs=2`, of scikit-learn's",
+    "predict_10000": "`predict_proba` on 10,000 images, relative to the torch module",
+    "predict_1": "`predict_proba` on one image, relative to the torch module",
+    "import": "import of all public names, relative to `import torch, skorch, sklearn`",
+    "memory_float32": "peak memory on top of float32 images, relative to these",
+    "memory_uint8": "peak memory on top of uint8 images, relative to them in float32",
+    "grid": "fraction of the time of a grid search that is spent in training steps",
+    "search_alone": "12 fits with `n_jobs=2`, relative to `n_jobs=1` with one thread",
+    "search_sklearn": "12 fits with `n_jobs=2`, relative to scikit-learn's classifier",
 }
 # Whose time that of ours is compared with.
 RIVALS = {
@@ -185,8 +185,8 @@ def describe_slower_sizes(frame: pd.DataFrame) -> str:
         if ratio > 1
     ]
     if not sizes:
-        return "skmnist is the quickest at all sizes."
-    return f"skmnist is the quickest except at {', '.join(sizes)}."
+        return "skmnist is the fastest at all sizes."
+    return f"skmnist is the fastest except at {', '.join(sizes)}."
 
 
 def compare(frame: pd.DataFrame) -> pd.DataFrame:
@@ -195,15 +195,18 @@ def compare(frame: pd.DataFrame) -> pd.DataFrame:
     seconds = summary["seconds_per_epoch"]
     n_rows = frame.loc[frame["table"] == "W", "n_rows"].max()
     n_bytes = n_rows * N_PIXELS * np.dtype(np.float32).itemsize
-    table = pd.DataFrame({"seconds an epoch": seconds})
-    for other, label in ((OURS, "of skmnist"), ("floor_cold", "of the cold floor")):
+    table = pd.DataFrame({"seconds per epoch": seconds})
+    for other, label in (
+        (OURS, "relative to skmnist"),
+        ("floor_cold", "relative to the cold floor"),
+    ):
         table[label] = [find_ratio(frame, "W", name, other) for name in seconds.index]
     table["process of 5 epochs, seconds"] = summarize(frame, "process")["seconds"]
     table["test accuracy"] = summary["test_accuracy"]
     if "peak_bytes" in summary:
         table["peak memory, MB"] = summary["peak_bytes"] / 1e6
-        table["of the training set"] = summary["peak_bytes"] / n_bytes
-    return table.sort_values("seconds an epoch", ascending=False)
+        table["relative to the training set"] = summary["peak_bytes"] / n_bytes
+    return table.sort_values("seconds per epoch", ascending=False)
 
 
 def compare_times_to_accuracy(frame: pd.DataFrame) -> pd.DataFrame:
@@ -230,7 +233,7 @@ def compare_precisions(frame: pd.DataFrame) -> pd.DataFrame:
             values = chosen[chosen["contestant"] == name].groupby("quantity")["value"]
             accuracy = values.get_group("test_accuracy")
             rows[network, LABELS[name]] = {
-                "seconds an epoch": values.median()["seconds_per_epoch"],
+                "seconds per epoch": values.median()["seconds_per_epoch"],
                 "mean test accuracy": accuracy.mean(),
                 "lowest": accuracy.min(),
                 "highest": accuracy.max(),
@@ -270,20 +273,20 @@ def check_promises(frame: pd.DataFrame) -> list[Promise]:
 
 def _check_speed(frame):
     for table, quantity, what, limits in (
-        ("W", "seconds_per_epoch", "epoch of W", EPOCH_LIMITS),
-        ("process", "seconds", "process of 5 epochs", PROCESS_LIMITS),
+        ("W", "seconds_per_epoch", "time of an epoch", EPOCH_LIMITS),
+        ("process", "seconds", "time of a process of 5 epochs", PROCESS_LIMITS),
     ):
         present = frame.loc[frame["table"] == table, "contestant"].unique()
         for other, limit in limits.items():
             if other in present:
                 ratio = find_ratio(frame, table, OURS, other, quantity)
-                yield _at_most(f"{what}, of {LABELS[other]}", ratio, limit)
+                yield _at_most(f"{what}, relative to {LABELS[other]}", ratio, limit)
 
 
 def _check_bfloat16(frame):
     for table, network in NETWORKS.items():
         yield _at_most(
-            f'epoch of {network}, "medium", of full precision',
+            f'time of an epoch, {network}, "medium" relative to full precision',
             find_ratio(frame, table, MEDIUM, OURS),
             MEDIUM_LIMITS[network],
         )
@@ -292,7 +295,7 @@ def _check_bfloat16(frame):
         ]
         accuracy = chosen.groupby("contestant")["value"].mean()
         yield _at_most(
-            f'accuracy of {network}, "medium", away from full precision',
+            f'accuracy, {network}, "medium" minus full precision, absolute',
             abs(accuracy[MEDIUM] - accuracy[OURS]),
             LIMITS["medium_accuracy"],
         )
@@ -301,12 +304,12 @@ def _check_bfloat16(frame):
 def _check_growth(frame):
     for table, (_, what, _) in GROWTH.items():
         yield _at_most(
-            f"epoch, of the quickest other: worst of all {what}",
+            f"time of an epoch, relative to the fastest other: worst of all {what}",
             compare_growth(frame, table).max(),
             LIMITS["growth"],
         )
     yield _at_most(
-        "change of the time a row from one number of rows to the next, worst of all",
+        "change of the time per row from one number of rows to the next: worst of all",
         find_nonlinearity(frame),
         LIMITS["linearity"],
     )
@@ -351,7 +354,7 @@ def format_page(frame: pd.DataFrame, notes: list[str], machine: dict) -> str:
     ]
     for table, (_, what, network) in GROWTH.items():
         parts += [
-            f"Seconds an epoch by {what}; {describe_growth(frame, table, network)}.",
+            f"Seconds per epoch by {what}; {describe_growth(frame, table, network)}.",
             format_table(format_growth(frame, table)),
         ]
     parts += [
@@ -413,7 +416,7 @@ def format_growth(frame: pd.DataFrame, table: str) -> pd.DataFrame:
     seconds = summarize_growth(frame, table)
     ratio = compare_growth(frame, table)
     result = seconds.rename(columns=LABELS).assign(
-        **{"skmnist of the quickest other": ratio}
+        **{"skmnist relative to the fastest other": ratio}
     )
     result.index = [f"{size:,.0f}" for size in seconds.index]
     return result.rename_axis(GROWTH[table][1]).reset_index()
@@ -470,7 +473,7 @@ def draw(frame: pd.DataFrame, machine: dict, path: Path) -> None:
         panels = lower.subplots(1, len(GROWTH))
         for axes, table in zip(panels, GROWTH, strict=True):
             draw_growth(axes, summarize_growth(frame, table), table)
-        panels[0].set_ylabel("seconds an epoch")
+        panels[0].set_ylabel("seconds per epoch")
         legend = panels[0].get_legend_handles_labels()
         lower.legend(*legend, loc="outside lower center", ncols=3, frameon=False)
         processor = f"{machine['processor']}, {machine['threads']} cores"
@@ -485,12 +488,12 @@ def draw_bars(axes, table: pd.DataFrame) -> None:
     """Draw a bar for each contestant, its accuracy beside it, and the floor."""
     is_bar = ~table.index.isin(FLOORS)
     bars = table[is_bar]
-    seconds = bars["seconds an epoch"]
+    seconds = bars["seconds per epoch"]
     positions = np.arange(len(bars))[::-1]
     axes.barh(positions, seconds, color=[LOOKS[name][0] for name in bars.index])
     axes.set_yticks(positions, [LABELS[name] for name in bars.index])
     columns = {
-        "of skmnist": bars["of skmnist"].map("{:.2f}".format),
+        "relative": bars["relative to skmnist"].map("{:.2f}".format),
         "process of 5 epochs": bars["process of 5 epochs, seconds"].map(format_seconds),
         "test accuracy": bars["test accuracy"].map("{:.3f}".format),
     }
@@ -502,7 +505,7 @@ def draw_bars(axes, table: pd.DataFrame) -> None:
         for position, text in zip(positions, texts, strict=True):
             axes.text(edge, position, text, **beside)
     if not is_bar.all():
-        floor = table.loc["floor_cold", "seconds an epoch"]
+        floor = table.loc["floor_cold", "seconds per epoch"]
         axes.axvline(floor, color="0.3", linestyle="--", linewidth=1)
         axes.annotate(
             "floor: the matrix products alone, weights cold",
@@ -515,7 +518,7 @@ def draw_bars(axes, table: pd.DataFrame) -> None:
     ticks = axes.get_xticks()
     axes.set_xticks(ticks[ticks <= seconds.max()])
     axes.set_xlim(0, seconds.max() * 1.75)
-    axes.set_xlabel("seconds an epoch", loc="left")
+    axes.set_xlabel("seconds per epoch", loc="left")
     axes.spines[["top", "right", "bottom"]].set_visible(False)
     axes.tick_params(axis="y", length=0)
 
