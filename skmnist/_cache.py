@@ -127,7 +127,7 @@ def _download(source: Source, path: Path, n_retries: int, delay: float) -> None:
     for attempt in range(n_retries + 1):
         if attempt > 0:
             logger.warning(
-                "no mirror had %s; all are asked again in %g s", path.name, delay
+                "no mirror has %s; trying all of them again in %g s", path.name, delay
             )
             time.sleep(delay)
             delay *= 2

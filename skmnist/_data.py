@@ -107,8 +107,8 @@ def check_labels(y: Any, name: str = "y") -> np.ndarray:
     if is_other.any():
         raise ValueError(
             f"{name} has shape {y.shape} and values such as {y[is_other][0].item()!r}; "
-            "give one label for each image, or a column for each label, with the "
-            "number 1 where an image has it and 0 where not."
+            "give one label for each image, or one column for each label, with the "
+            "number 1 if the image has this label and 0 otherwise."
         )
     return y.astype(np.int64)
 
@@ -161,8 +161,8 @@ def find_codes(y: np.ndarray, classes: np.ndarray, name: str = "y") -> np.ndarra
         columns = np.arange(y.shape[1])
         if not np.array_equal(columns, classes):
             raise ValueError(
-                f"{name} has the labels {columns}, one for each column, which are not "
-                f"{classes}."
+                f"{name} has one column for each of the labels {columns}, but the "
+                f"classifier was fitted with the labels {classes}."
             )
         return y
     found = y if y.dtype.hasobject else np.unique(y)
@@ -213,7 +213,7 @@ def check_same_kind(now_multilabel: bool, was_multilabel: bool, name: str) -> No
     kinds = {False: "multiclass", True: "multilabel"}
     if now_multilabel != was_multilabel:
         raise ValueError(
-            f"{name} is {kinds[now_multilabel]}, but the classifier was given a "
+            f"{name} is {kinds[now_multilabel]}, but the classifier was fitted with a "
             f"{kinds[was_multilabel]} y."
         )
 

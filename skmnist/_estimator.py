@@ -40,10 +40,10 @@ class ImageEstimator(_sklearn.CallbackSupportMixin, BaseEstimator):
             value = values.get(outer, self)
             if is_nested and not hasattr(value, "set_params"):
                 is_dict = outer.endswith("_params")
-                example = f", [{{{inner!r}: {parameters[name]!r}}}, ...]"
+                example = f", such as [{{{inner!r}: {parameters[name]!r}}}, ...]"
                 raise ValueError(
                     f"{name} cannot be set, since {outer}={value!r} has no parameters; "
-                    f"set {outer} as a whole, in a grid from a list of whole values"
+                    f"set {outer} itself. In a grid, use a list of values"
                     f"{example if is_dict else ''}."
                 )
         return super().set_params(**parameters)

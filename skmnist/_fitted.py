@@ -37,8 +37,8 @@ class FittedNetwork(ImageEstimator):
     ) -> Self:
         """Replace the weights and biases of all layers.
 
-        The history and the optimizer's state, such as Adam's averages of the gradients,
-        stay as they are, and training continues from both.
+        The history and the state of the optimizer, such as Adam's averages of the
+        gradients, are kept, and training continues with them.
 
         Parameters
         ----------
@@ -55,8 +55,8 @@ class FittedNetwork(ImageEstimator):
         Raises
         ------
         NotFittedError, ValueError
-            If the classifier is not fitted, or the weights are not finite or not of the
-            shapes of its layers; then none is changed.
+            If the classifier is not fitted, or if the weights are not finite or do not
+            have the shapes of the layers; then no weight is changed.
         AttributeError
             If a callback has changed the layers.
         """

@@ -1,4 +1,4 @@
-"""From an image of any size to MNIST's frame: its ink, upright size and centre."""
+"""From an image of any size to MNIST's frame: its ink, upright size and center."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
-Grey = NDArray[np.float32]
+Gray = NDArray[np.float32]
 
 # Luma of red, green and blue: ITU-R BT.601.
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
@@ -34,17 +34,17 @@ SAME_SIZE = 0.08
 BRIGHT = 0.9
 
 
-def to_grey(image: NDArray[np.generic]) -> Grey:
-    """Return an image as shades of grey, on white where it is transparent.
+def to_gray(image: NDArray[np.generic]) -> Gray:
+    """Return an image as shades of gray, on white where it is transparent.
 
     Parameters
     ----------
     image : ndarray of shape (rows, columns) or (rows, columns, channels)
-        The image; channels are grey, grey and alpha, colours, or colours and alpha.
+        The image; channels are gray, gray and alpha, colors, or colors and alpha.
 
     Returns
     -------
-    grey : ndarray of float32, shape (rows, columns)
+    gray : ndarray of float32, shape (rows, columns)
         The image, in the same range of intensities.
 
     Raises
@@ -58,22 +58,22 @@ def to_grey(image: NDArray[np.generic]) -> Grey:
         raise ValueError("X has values too large for float32.")
     if pixels.ndim == 2:
         return pixels
-    n_colours = 3 if pixels.shape[2] > 2 else 1
-    grey = pixels[..., :3] @ LUMA if n_colours == 3 else pixels[..., 0]
-    if pixels.shape[2] == n_colours:
-        return grey
+    n_colors = 3 if pixels.shape[2] > 2 else 1
+    gray = pixels[..., :3] @ LUMA if n_colors == 3 else pixels[..., 0]
+    if pixels.shape[2] == n_colors:
+        return gray
     white = _find_white(pixels)
-    return white + (grey - white) * pixels[..., -1] / white
+    return white + (gray - white) * pixels[..., -1] / white
 
 
 def frame_image(
-    grey: Grey, size: int, box: int, invert: bool | str = "auto"
-) -> Grey | None:
+    gray: Gray, size: int, box: int, invert: bool | str = "auto"
+) -> Gray | None:
     """Return an image in MNIST's frame.
 
     Parameters
     ----------
-    grey : ndarray of float32, shape (rows, columns)
+    gray : ndarray of float32, shape (rows, columns)
         The image.
     size : int
         The rows and columns of the frame.
@@ -87,11 +87,11 @@ def frame_image(
     framed : ndarray of float32, shape (size, size), or None
         The ink, bright on 0; None if there is no ink.
     """
-    grey = _shrink(grey - min(grey.min(), np.float32(0)), LARGEST * box)
-    if grey.min() == grey.max():
+    gray = _shrink(gray - min(gray.min(), np.float32(0)), LARGEST * box)
+    if gray.min() == gray.max():
         return None
-    white = _find_white(grey)
-    ink = _find_ink(grey / white, invert)
+    white = _find_white(gray)
+    ink = _find_ink(gray / white, invert)
     strokes = _find_strokes(ink) if ink.max() > FAINTEST else None
     if strokes is None:
         return None
@@ -106,7 +106,7 @@ def frame_image(
 
 
 def _place(ink, extents, longest, size, box):
-    """Return ink in its box, with its centre of mass in the centre of the frame."""
+    """Return ink in its box, with its center of mass in the center of the frame."""
     is_in_size = abs(box / longest - 1) <= SAME_SIZE and longest <= size
     scale = 1.0 if is_in_size else longest / box
     corner = [
@@ -127,17 +127,17 @@ def _find_white(pixels):
     return brightest or np.float32(1)
 
 
-def _shrink(grey, side):
-    factor = -(-max(grey.shape) // side)
+def _shrink(gray, side):
+    factor = -(-max(gray.shape) // side)
     if factor == 1:
-        return grey
-    return np.asarray(Image.fromarray(grey).reduce(factor))
+        return gray
+    return np.asarray(Image.fromarray(gray).reduce(factor))
 
 
-def _find_ink(grey, invert):
+def _find_ink(gray, invert):
     """Return how much each pixel differs from the page, positive for ink."""
-    page = _find_page(grey)
-    ink = grey - page
+    page = _find_page(gray)
+    ink = gray - page
     if invert == "auto":
         # Ink is the long tail of the differences.
         invert = np.sum(ink * ink * ink) < 0
@@ -147,14 +147,14 @@ def _find_ink(grey, invert):
     return -ink / page.clip(0.05)
 
 
-def _find_page(grey):
+def _find_page(gray):
     """Return the level of the page at each pixel: a surface without what is far off."""
-    small = _shrink(grey, PAGE_SIDE)
+    small = _shrink(gray, PAGE_SIDE)
     border = small[_find_border(small.shape, 1)]
     level = np.median(border)
     is_even = np.median(np.abs(border - level)) == 0
-    if is_even or max(grey.shape) <= PAGE_SIDE:
-        return np.full_like(grey, level)
+    if is_even or max(gray.shape) <= PAGE_SIDE:
+        return np.full_like(gray, level)
     # The border is page, mostly; the surface grows inwards from there.
     rows, columns = _powers(small.shape)
     terms = (rows[:, None, FIRST] * columns[None, :, SECOND]).reshape(small.size, -1)
@@ -166,7 +166,7 @@ def _find_page(grey):
         weights = inverse @ (page.T @ small.ravel()[is_page])
         distance = np.abs(small.ravel() - terms @ weights)
         is_page = distance <= FAR * 1.4826 * np.median(distance[is_page])
-    rows, columns = _powers(grey.shape)
+    rows, columns = _powers(gray.shape)
     return (rows[:, FIRST] * weights) @ columns[:, SECOND].T
 
 
@@ -210,12 +210,12 @@ def _find_extent(has_ink):
 
 
 def _find_corner(mass, extent, side, size):
-    """Return where the frame begins, so that the centre of mass is in its centre.
+    """Return where the frame begins, so that the center of mass is in its center.
 
     As in MNIST, that is the middle of the pixel at half the size. No ink is cut off.
     """
-    centre = mass @ np.arange(0.5, len(mass)) / mass.sum()
-    begin = centre - side * (0.5 + 0.5 / size)
+    center = mass @ np.arange(0.5, len(mass)) / mass.sum()
+    begin = center - side * (0.5 + 0.5 / size)
     return min(max(begin, extent[1] - side), extent[0])
 
 

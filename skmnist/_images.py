@@ -258,6 +258,6 @@ def warn_of_other_scale(X_val: Any, X: Any) -> None:
     if max(largest_val, largest) > 10 * min(largest_val, largest) > 0:
         warn(
             f"X_val has intensities up to {largest_val:g}, X up to {largest:g}; scale "
-            'both alike. In a Pipeline, transform_input=["X_val"] has ImageScaler '
-            "scale X_val too."
+            "both in the same way. In a Pipeline, use metadata routing and "
+            'transform_input=["X_val"].'
         )

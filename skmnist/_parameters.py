@@ -125,7 +125,7 @@ def check_same_network(
         new, old = parameters[name], earlier[name]
         if name not in CHANGEABLE and not _is_same(name, new, old):
             raise ValueError(
-                f"{name}={new!r} is new, but training continues with a network of "
+                f"{name}={new!r} is new, but training continues a network with "
                 f"{name}={old!r}; use a new classifier, or fit with warm_start=False."
             )
 

@@ -14,7 +14,7 @@ from PIL import Image, ImageOps
 from PIL.Image import DecompressionBombError
 from sklearn.base import BaseEstimator
 
-from skmnist._framing import to_grey
+from skmnist._framing import to_gray
 from skmnist._images import find_square, separate_images
 from skmnist.inspection import unwrap
 from skmnist.persistence import load_model
@@ -61,15 +61,15 @@ def read_model(path: Path, trust: bool) -> Any:
         model = _load_pickle(path)
     else:
         raise ValueError(
-            f"{path} is a pickle, and loading it runs the code that it contains; give "
+            f"{path} is a pickle, and loading it runs the code that it contains; use "
             "--trust if you would run a script by its author, or a file of save_model."
         )
     if not hasattr(model, "predict_proba") or not hasattr(model, "classes_"):
-        raise ValueError(f"{path} holds no fitted classifier with predict_proba.")
+        raise ValueError(f"{path} contains no fitted classifier with predict_proba.")
     _, classifier = unwrap(model)
     if getattr(classifier, "_is_multilabel", False):
         raise ValueError(
-            f"{path} holds a multilabel classifier; predict prints one label an image."
+            f"{path} contains a multilabel classifier; predict prints a single label."
         )
     return model
 
@@ -153,7 +153,7 @@ def frame_for(model: Any, image: Image.Image) -> Any:
     if centerer not in steps:
         return framed * factor
     images = separate_images([image]) or []
-    return [to_grey(each) * factor for each in images] if scalers else [image]
+    return [to_gray(each) * factor for each in images] if scalers else [image]
 
 
 def find_centerer(model: Any) -> ImageCenterer:

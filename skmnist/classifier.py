@@ -26,9 +26,9 @@ __all__ = ["MNISTMLPClassifier"]
 class MNISTMLPClassifier(ClassifierMixin, FittedNetwork):
     """Classify images with a multilayer perceptron trained by PyTorch.
 
-    By default it has one hidden layer of 256 units with dropout. Images should be
-    scaled to about [0, 1] first, as :class:`ImageScaler` does; float64 images are
-    trained on in float64, all others in float32.
+    By default the network has one hidden layer of 256 units with dropout. Scale the
+    images to about [0, 1] first, for example with :class:`ImageScaler`. Training uses
+    float64 if the images are float64, else float32.
 
     Parameters
     ----------
@@ -45,32 +45,32 @@ class MNISTMLPClassifier(ClassifierMixin, FittedNetwork):
     optimizer_params : dict, default=None
         Other keyword arguments for the optimizer, such as `{"weight_decay": 1e-4}`.
     batch_size : int, default=128
-        The number of images of a training step.
+        The number of images in a training step.
     max_epochs : int, default=10
         The number of passes over the training data.
     validation_split : float, int, splitter or None, default=0.2
-        What to hold out: a fraction in (0, 1), stratified if classes are large enough;
-        the first of this many folds; or the first split of a splitter or ValidSplit.
+        The validation images: a random fraction of the training images in (0, 1),
+        stratified if possible; one of this many folds; or the first fold of a splitter.
     early_stopping : bool, default=False
-        Whether to stop when `monitor` stalls, and restore the best weights.
+        Whether to stop if `monitor` no longer improves, and restore the best weights.
     monitor : str, default="valid_loss"
-        "valid_loss", "valid_accuracy" or a scorer's name, on the validation data.
+        "valid_loss", "valid_accuracy" or the name of a scorer, for early stopping.
     patience : int, default=5
-        The number of epochs without improvement after which to stop.
+        The number of epochs without improvement after which training stops.
     label_smoothing : float, default=0.0
-        The share of the true label's probability that is spread evenly, in [0, 1).
+        The fraction of the true label's probability that all labels share, in [0, 1).
     class_weight : dict, "balanced" or None, default=None
-        Weights of labels, 1 by default, or "balanced"; multiplied with `sample_weight`.
+        Weights of labels, 1 by default, or "balanced"; multiplied by `sample_weight`.
     augmentation : RandomDistortion, callable or None, default=None
-        Changes each training batch: a float tensor of shape (n, 1, rows, columns).
+        Changes each training batch, a float tensor of shape (n, 1, rows, columns).
     callbacks : list of :class:`skorch.callbacks.Callback`, default=None
-        Instances, classes or pairs of a name and one; cloned if possible, else shared.
+        Instances, classes, or pairs of a name and one of these; cloned if possible.
     warm_start : bool, default=False
-        Whether :meth:`fit` continues from the weights of the earlier fit.
+        Whether :meth:`fit` continues with the weights of the earlier fit.
     device : str or torch.device, default="auto"
-        Where to train: "auto" takes CUDA, then MPS, then the CPU.
+        Where to train; "auto" uses CUDA if available, else MPS, else the CPU.
     random_state : int, RandomState instance or None, default=None
-        Seeds initial weights, validation split, shuffling, dropout and distortion.
+        Seed of initial weights, validation split, shuffling, dropout and distortion.
     verbose : int, default=0
         0: silent, 1: a line per epoch, 2: also a progress bar.
 
@@ -83,20 +83,20 @@ class MNISTMLPClassifier(ClassifierMixin, FittedNetwork):
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
         The names of the pixels; only if `X` has feature names that are all strings.
     n_iter_, t_ : int
-        The number of epochs run, and of training images seen, again in each epoch.
+        The number of epochs, and of training images over all epochs.
     best_epoch_ : int
-        The epoch that `monitor` finds best; only with `early_stopping`.
+        The epoch with the best value of `monitor`; only with `early_stopping`.
     history_ : DataFrame
         One row per epoch: `epoch`, `train_loss`, `train_accuracy`, `valid_loss`,
-        `valid_accuracy`, `duration` in seconds, and what callbacks record.
+        `valid_accuracy`, `duration` in seconds, and values recorded by callbacks.
     coefs_, intercepts_ : list of ndarray of shapes (n_inputs, n_units) and (n_units,)
         The weights and biases of each layer; :meth:`set_weights` replaces them.
     loss_curve_, loss_, best_loss_, validation_scores_, best_validation_score_
-        Figures of `history_`, as in :class:`sklearn.neural_network.MLPClassifier`.
+        Values of `history_`, as in :class:`sklearn.neural_network.MLPClassifier`.
     n_layers_, n_outputs_, out_activation_
-        As there, but two classes have two outputs with "softmax".
+        As there, but for two classes there are two outputs with "softmax".
     net_ : :class:`skorch.NeuralNetClassifier`
-        The fitted net; it knows the labels as 0 to n_classes - 1.
+        The fitted net, whose labels are 0 to n_classes - 1.
     module_ : :class:`torch.nn.Module`
         The fitted torch module, from pixels to logits.
 
@@ -112,8 +112,9 @@ class MNISTMLPClassifier(ClassifierMixin, FittedNetwork):
     >>> from skmnist import ImageScaler, MNISTMLPClassifier
     >>> X, y = load_digits(return_X_y=True)
     >>> model = make_pipeline(ImageScaler(16), MNISTMLPClassifier(random_state=0))
-    >>> model.fit(X[:1500], y[:1500]).score(X[1500:], y[1500:]) > 0.8
-    True
+    >>> accuracy = model.fit(X[:1500], y[:1500]).score(X[1500:], y[1500:])
+    >>> print(f"accuracy: {accuracy:.1f}")
+    accuracy: 0.9
     """
 
     def __init__(
@@ -179,10 +180,10 @@ class MNISTMLPClassifier(ClassifierMixin, FittedNetwork):
         X : array-like of shape (n_samples, n_pixels) or (n_samples, rows, columns[, 1])
             The images.
         y : array-like of shape (n_samples,) or (n_samples, n_labels)
-            The labels, of any kind that scikit-learn accepts; or, where an image may
-            have several, a column for each label, dense or sparse, 1 where it has it.
+            The labels, of any kind that scikit-learn accepts. For multilabel targets,
+            one column per label, dense or sparse: 1 if the image has it, otherwise 0.
         sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative weights of the images. Images of weight zero are left out.
+            Non-negative weights of the images. Images of weight zero are ignored.
         X_val, y_val, sample_weight_val : array-like, default=None
             Validation data to use instead of `validation_split`.
 
@@ -196,13 +197,13 @@ class MNISTMLPClassifier(ClassifierMixin, FittedNetwork):
         ValueError
             If a parameter or the data are not valid; an earlier fit is left unchanged.
         KeyboardInterrupt
-            On Ctrl-C, with the weights reached; `history_` has the completed epochs.
+            On Ctrl-C; the classifier is fitted with the epochs that were completed.
 
         Warns
         -----
         ConvergenceWarning, UserWarning
-            If the training loss becomes infinite or NaN; if images look unscaled, or
-            `X_val` is scaled otherwise than `X`.
+            If the training loss becomes infinite or NaN; if the images seem not to be
+            scaled, or `X_val` has another scale than `X`.
         """
         self._check_parameters()
         _parameters.check_validation_set(vars(self), X_val, y_val, sample_weight_val)
@@ -262,7 +263,7 @@ class MNISTMLPClassifier(ClassifierMixin, FittedNetwork):
         ValueError
             If a parameter or the data are not valid, or do not match earlier calls.
         KeyboardInterrupt
-            On Ctrl-C; the pass is left unfinished.
+            On Ctrl-C; the epoch is not completed.
 
         Warns
         -----
@@ -289,7 +290,7 @@ class MNISTMLPClassifier(ClassifierMixin, FittedNetwork):
         return self
 
     def predict(self, X: ArrayLike) -> np.ndarray:
-        """Return the label of each image, or its labels.
+        """Return the predicted label of each image, or its labels if multilabel.
 
         Parameters
         ----------
@@ -299,13 +300,13 @@ class MNISTMLPClassifier(ClassifierMixin, FittedNetwork):
         Returns
         -------
         y : ndarray of shape (n_samples,) or (n_samples, n_labels)
-            The labels, as they were given to :meth:`fit`; of several labels those that
-            are more probable than not.
+            The labels, of the same kind as in :meth:`fit`; for multilabel targets, 1
+            for each label with a probability above one half.
 
         Raises
         ------
         NotFittedError, ValueError
-            If the classifier is not fitted, or the images are not like those of `fit`.
+            If the classifier is not fitted, or the images do not match those of `fit`.
         """
         predicted = self._forward("predict", X)
         if not self._is_multilabel:
@@ -328,7 +329,7 @@ class MNISTMLPClassifier(ClassifierMixin, FittedNetwork):
         Raises
         ------
         NotFittedError, ValueError
-            If the classifier is not fitted, or the images are not like those of `fit`.
+            If the classifier is not fitted, or the images do not match those of `fit`.
         """
         return self._forward("predict_proba", X)
 
@@ -343,12 +344,12 @@ class MNISTMLPClassifier(ClassifierMixin, FittedNetwork):
         Returns
         -------
         log_probabilities : ndarray of shape (n_samples, n_classes)
-            Computed from the logits, so that no probability is too small.
+            The logarithms, also of probabilities that would be rounded to zero.
 
         Raises
         ------
         NotFittedError, ValueError
-            If the classifier is not fitted, or the images are not like those of `fit`.
+            If the classifier is not fitted, or the images do not match those of `fit`.
         """
         return self._forward("predict_log_proba", X)
 
@@ -363,12 +364,12 @@ class MNISTMLPClassifier(ClassifierMixin, FittedNetwork):
         Returns
         -------
         logits : ndarray of shape (n_samples, n_classes) or (n_samples,)
-            The logits; with two classes, by how much the second exceeds the first.
+            The logits; for two classes, that of the second minus that of the first.
 
         Raises
         ------
         NotFittedError, ValueError
-            If the classifier is not fitted, or the images are not like those of `fit`.
+            If the classifier is not fitted, or the images do not match those of `fit`.
         """
         logits = self._forward("decision_function", X)
         if len(self.classes_) > 2 or self._is_multilabel:

@@ -129,11 +129,11 @@ def make_predict_parser() -> argparse.ArgumentParser:
     """Make the parser of `predict`."""
     parser = argparse.ArgumentParser(
         prog="skmnist predict",
-        description="Print the label of each image, and its probability. Images are "
-        "put into MNIST's frame first: photos, scans and drawings of any size.",
+        description="Print the label of each image, and its probability. Images can be "
+        "photos, scans and drawings of any size; they are centered like MNIST's.",
     )
     parser.add_argument(
-        "model", metavar="MODEL", type=Path, help="a file of save_model"
+        "model", metavar="MODEL", type=Path, help="a file written by save_model"
     )
     parser.add_argument(
         "images",

@@ -1,4 +1,4 @@
-"""Data sets in the form of scikit-learn's fetchers."""
+"""Functions that load data sets, like scikit-learn's fetchers."""
 
 from __future__ import annotations
 
@@ -73,10 +73,10 @@ def fetch_mnist(
     as_frame : bool, default=False
         If True, `data` is a DataFrame and `target` a Series.
     n_retries : int, default=3
-        How many more times to try all mirrors after none had a file.
+        How many more times to try all mirrors if none of them has a file.
     delay : float, default=1.0
-        The seconds to wait before the mirrors are tried again; each wait is twice as
-        long as the one before.
+        The seconds to wait before the mirrors are tried again. This time is doubled
+        after each retry.
 
     Returns
     -------
@@ -89,7 +89,7 @@ def fetch_mnist(
             The images as rows and columns; a view of the same memory as the array
             `data`.
         target : ndarray of int64, shape (n_samples,), or Series
-            The digit of each image.
+            The digit that each image shows.
         target_names : ndarray of str, shape (10,)
             The names of the classes, "0" to "9".
         feature_names : list of str
@@ -112,17 +112,17 @@ def fetch_mnist(
 
     Notes
     -----
-    The four original files are kept compressed under their original names, and each
-    one that is needed is checked by SHA-256 whenever it is loaded.
+    The four original files are stored compressed under their original names. Each file
+    is checked by SHA-256 whenever it is loaded.
 
-    A file is downloaded from the first of several mirrors that has it; a mirror that
-    takes longer than five minutes is given up. The environment variable
-    `SKMNIST_MIRROR` adds one that is tried before the others: the http or https address
-    of a folder that serves the files. A proxy is taken from `http_proxy`, `https_proxy`
-    and `no_proxy`, as :mod:`urllib.request` does.
+    A file is downloaded from the first of several mirrors that has it. A download that
+    takes longer than five minutes is stopped, and the next mirror is tried. The
+    environment variable `SKMNIST_MIRROR` adds a mirror that is tried first: the http or
+    https address of a folder that contains the files. The proxies in `http_proxy`,
+    `https_proxy` and `no_proxy` are used, as in :mod:`urllib.request`.
 
-    A terminal shows a progress bar. The logger `skmnist` of `logging` tells each
-    mirror that is asked (level INFO), and each retry (level WARNING).
+    A terminal shows a progress bar. The logger `skmnist` of `logging` records each
+    mirror that is tried (level INFO), and each retry (level WARNING).
 
     References
     ----------
@@ -206,10 +206,10 @@ def fetch_fashion_mnist(
     as_frame : bool, default=False
         If True, `data` is a DataFrame and `target` a Series.
     n_retries : int, default=3
-        How many more times to try all mirrors after none had a file.
+        How many more times to try all mirrors if none of them has a file.
     delay : float, default=1.0
-        The seconds to wait before the mirrors are tried again; each wait is twice as
-        long as the one before.
+        The seconds to wait before the mirrors are tried again. This time is doubled
+        after each retry.
 
     Returns
     -------
@@ -231,8 +231,8 @@ def fetch_fashion_mnist(
 
     Notes
     -----
-    Files are checked, and downloaded from mirrors, as by :func:`fetch_mnist`. A mirror
-    in `SKMNIST_MIRROR` serves them from its subfolder `fashion-mnist`.
+    Files are checked and downloaded in the same way as by :func:`fetch_mnist`. In a
+    mirror set by `SKMNIST_MIRROR` they are expected in the subfolder `fashion-mnist`.
 
     References
     ----------
@@ -314,10 +314,10 @@ def fetch_kmnist(
     as_frame : bool, default=False
         If True, `data` is a DataFrame and `target` a Series.
     n_retries : int, default=3
-        How many more times to try all mirrors after none had a file.
+        How many more times to try all mirrors if none of them has a file.
     delay : float, default=1.0
-        The seconds to wait before the mirrors are tried again; each wait is twice as
-        long as the one before.
+        The seconds to wait before the mirrors are tried again. This time is doubled
+        after each retry.
 
     Returns
     -------
@@ -339,8 +339,8 @@ def fetch_kmnist(
 
     Notes
     -----
-    Files are checked, and downloaded from mirrors, as by :func:`fetch_mnist`. A mirror
-    in `SKMNIST_MIRROR` serves them from its subfolder `kmnist`.
+    Files are checked and downloaded in the same way as by :func:`fetch_mnist`. In a
+    mirror set by `SKMNIST_MIRROR` they are expected in the subfolder `kmnist`.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""A search on a dask cluster that survives the death of a worker."""
+"""Searches on a Dask cluster that continue if a worker dies."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ LARGE = 100_000
 
 
 class DaskBackend(ParallelBackendBase):
-    """A joblib backend for scikit-learn's searches on a dask cluster.
+    """A joblib backend for scikit-learn's searches on a Dask cluster.
 
-    It is joblib's own `backend="dask"`, except that the data are a task too, so that
-    dask can create them again: if a worker dies, its work and its data go to another
-    one. With joblib's own backend a search is lost if the only copy of the data was on
-    that worker.
+    It differs from joblib's own `backend="dask"` in one point: the data are created by
+    a task, which Dask can run again. If a worker dies, its work and its data are moved
+    to another worker. With joblib's own backend a search fails if the only copy of the
+    data was on the worker that died.
 
     Parameters
     ----------

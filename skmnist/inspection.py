@@ -1,4 +1,4 @@
-"""Tables: how good a model is, what it gets wrong, and what it is made of."""
+"""Tables of the scores, the mistakes and the layers of a model."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ def evaluate(
     y: ArrayLike,
     sample_weight: ArrayLike | None = None,
 ) -> pd.Series:
-    """Return loss, accuracy and misclassification error of a classifier.
+    """Return the loss, accuracy and misclassification error of a classifier.
 
     Parameters
     ----------
     estimator : estimator with `predict_proba`
         A fitted classifier, or a Pipeline or search that ends in one.
     X : array-like
-        The images, as the classifier takes them.
+        The images, in a form that the classifier accepts.
     y : array-like of shape (n_samples,) or (n_samples, n_labels)
         Their labels.
     sample_weight : array-like of shape (n_samples,), default=None
@@ -44,9 +44,9 @@ def evaluate(
     Returns
     -------
     figures : Series
-        `loss` (the cross-entropy, in nats; with a column for each label the sum of the
-        labels'), `accuracy` (the share of images all of whose labels are right) and
-        `misclassification_error` (1 - accuracy).
+        `loss` (the cross-entropy, in nats; for multilabel targets summed over the
+        labels), `accuracy` (the fraction of images for which all labels are correct)
+        and `misclassification_error` (1 - accuracy).
 
     Raises
     ------
@@ -105,7 +105,7 @@ def misclassified(
     estimator : estimator with `predict_proba`
         A fitted classifier, or a Pipeline or search that ends in one.
     X : array-like
-        The images, as the classifier takes them.
+        The images, in a form that the classifier accepts.
     y : array-like of shape (n_samples,)
         Their labels.
     true : label, default=None
@@ -117,8 +117,8 @@ def misclassified(
     -------
     mistakes : DataFrame
         One row per mistake: `index` (the row of `X`), `true`, `predicted`,
-        `probability` (of the predicted label) and `margin` (by how much that exceeds
-        the true label's).
+        `probability` (of the predicted label) and `margin` (this probability minus
+        that of the true label).
 
     Raises
     ------
@@ -128,7 +128,7 @@ def misclassified(
         If the classifier has no `predict_proba`.
     ValueError
         If `true`, `predicted` or `y` are labels that the classifier does not know, or
-        `y` has another length than `X` or several labels an image.
+        `y` has another length than `X` or is multilabel.
 
     Examples
     --------
@@ -145,7 +145,9 @@ def misclassified(
     import pandas as pd
 
     if is_multilabel(y):
-        raise ValueError("misclassified takes one label an image, but y is multilabel.")
+        raise ValueError(
+            "misclassified needs one label for each image, but y is multilabel."
+        )
     y, labels, probabilities = _predict(estimator, X, y)
     classes = estimator.classes_
     for name, label in (("true", true), ("predicted", predicted)):
@@ -179,7 +181,7 @@ def model_summary(
     n_features: int | None = None,
     n_classes: int | None = None,
 ) -> pd.DataFrame:
-    """Return the layers of a network and the number of their parameters.
+    """Return the layers of a network and the numbers of their parameters.
 
     Parameters
     ----------
@@ -188,7 +190,7 @@ def model_summary(
         :class:`MNISTMLPClassifier`, :class:`sklearn.neural_network.MLPClassifier` or
         a linear model.
     n_features : int, default=None
-        The number of pixels of an image; needed where a :class:`MNISTMLPClassifier` is
+        The number of pixels of an image; needed if a :class:`MNISTMLPClassifier` is
         not fitted yet.
     n_classes : int, default=None
         The number of classes; needed with `n_features`.

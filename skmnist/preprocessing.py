@@ -1,4 +1,4 @@
-"""From images as they come to rows of pixels: in [0, 1], or in MNIST's frame."""
+"""Transformers of images: to rows of pixels in [0, 1], and to MNIST's format."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skmnist._arrays import find_range, find_type_name, reshape, to_float32, to_numpy
 from skmnist._estimator import ImageEstimator, unchanged_by_errors
-from skmnist._framing import frame_image, to_grey
+from skmnist._framing import frame_image, to_gray
 from skmnist._images import find_square, flatten_images, separate_images
 from skmnist._sklearn import warn, with_callbacks
 
@@ -227,24 +227,24 @@ class ImageScaler(OneToOneFeatureMixin, TransformerMixin, ImageEstimator):
 
 
 class ImageCenterer(TransformerMixin, ImageEstimator):
-    """Put images from anywhere into MNIST's frame.
+    """Convert photos, scans and drawings of digits to the format of MNIST.
 
-    A photo, a scan or a drawing of a digit becomes an image like those of MNIST, made
-    in the way of its makers [1]_: shades of grey, the ink bright on 0, its longer side
-    scaled to `box` pixels, its centre of mass in the centre of `size` x `size` pixels.
-    The page and its shadows are removed, as a smooth surface; Otsu's threshold [2]_
-    tells ink from page, and specks are dropped. Images of MNIST come back unchanged,
-    but for a few pixels.
+    The images are made in the same way as those of MNIST [1]_: in shades of gray, with
+    bright ink on 0, the longer side of the ink scaled to `box` pixels, and its center
+    of mass in the center of `size` x `size` pixels. The background and its shadows are
+    estimated as a smooth surface and removed. Otsu's threshold [2]_ separates ink from
+    background, and specks are removed. Images of MNIST stay unchanged, except for a few
+    pixels.
 
     Parameters
     ----------
     size : int, default=28
-        The rows and columns of the frame.
+        The number of rows and of columns of a transformed image.
     box : int, default=20
-        The longer side of the ink in the frame, in pixels; at most `size`.
+        The longer side of the ink in a transformed image, in pixels; at most `size`.
     invert : {"auto", True, False}, default="auto"
-        Whether the ink is darker than the page. By default this is decided for each
-        image.
+        Whether the ink is darker than the background. By default this is determined for
+        each image.
 
     Attributes
     ----------
@@ -255,14 +255,14 @@ class ImageCenterer(TransformerMixin, ImageEstimator):
 
     See Also
     --------
-    ImageScaler : Scale the framed images to [0, 1].
+    ImageScaler : Scale the transformed images to [0, 1].
 
     Notes
     -----
-    Nothing is learned: :meth:`transform` needs no :meth:`fit`, and a stack or a list
-    can hold images of other sizes than those of :meth:`fit`. Intensities stay in the
-    range that came in, which is taken to end at 1, 255 or 65535 if the brightest pixel
-    is above a quarter of it, and else at that pixel.
+    The transformer learns nothing: :meth:`transform` needs no :meth:`fit`, and images
+    may have other sizes than in :meth:`fit`. The intensities of a transformed image
+    have the range of the input. Its largest value is assumed to be 1, 255 or 65535 if
+    the brightest pixel is above a quarter of it, else that of the brightest pixel.
 
     References
     ----------
@@ -277,11 +277,11 @@ class ImageCenterer(TransformerMixin, ImageEstimator):
     >>> import numpy as np
     >>> from skmnist import ImageCenterer
     >>> page = np.full((150, 100), 255, dtype=np.uint8)
-    >>> page[20:60, 70:80] = 0  # a dark line, wherever it is on the page
-    >>> framed = ImageCenterer().transform([page, page[:90, 50:]])
-    >>> framed.shape
+    >>> page[20:60, 70:80] = 0  # a dark line; its position does not matter
+    >>> centered = ImageCenterer().transform([page, page[:90, 50:]])
+    >>> centered.shape
     (2, 784)
-    >>> bool((framed[0] == framed[1]).all())
+    >>> bool((centered[0] == centered[1]).all())
     True
     """
 
@@ -318,21 +318,20 @@ class ImageCenterer(TransformerMixin, ImageEstimator):
         return self
 
     def transform(self, X: Any) -> np.ndarray:
-        """Put images into the frame.
+        """Convert images to the format of MNIST.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_pixels), (n_samples, rows, columns) or \
                 (n_samples, rows, columns, channels), or list of images
-            The images. Rows of pixels are square images. A list holds arrays of shape
-            (rows, columns) or (rows, columns, channels), or Pillow images, of any
-            sizes. Channels are grey, grey and alpha, red, green and blue, or these and
-            alpha.
+            The images. Rows of pixels are assumed to be square images. A list contains
+            arrays of shape (rows, columns) or (rows, columns, channels), or Pillow
+            images, of any sizes. The channels are gray, gray and alpha, RGB or RGBA.
 
         Returns
         -------
         X_framed : ndarray of shape (n_samples, size * size)
-            The framed images, of the type that came in; booleans become float32.
+            The transformed images, of the same type as `X`; booleans become float32.
 
         Raises
         ------
@@ -342,24 +341,24 @@ class ImageCenterer(TransformerMixin, ImageEstimator):
         Warns
         -----
         UserWarning
-            If images are blank; they are left blank.
+            If images are blank; they stay blank.
         """
         self._check_parameters()
         images = self._separate(X, reset=False)
         framed = [
-            frame_image(to_grey(image), self.size, self.box, self.invert)
+            frame_image(to_gray(image), self.size, self.box, self.invert)
             for image in images
         ]
         n_blank = sum(image is None for image in framed)
         if n_blank:
-            warn(f"{n_blank} of {len(framed)} images are blank, and are left blank.")
+            warn(f"{n_blank} of {len(framed)} images are blank; they stay blank.")
         blank = np.zeros((self.size, self.size), np.float32)
         pixels = np.stack([blank if image is None else image for image in framed])
         dtype = np.result_type(*{image.dtype for image in images})
         return _to_type(pixels.reshape(len(framed), -1), dtype)
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
-        """Return the names of the pixels of the frame.
+        """Return the names of the pixels of a transformed image.
 
         Parameters
         ----------

@@ -345,7 +345,8 @@ def test_mirrors_and_retries_are_logged(tmp_path, serve, caplog):
     assert lines[1].startswith(f"{DEAD} failed: ")
     assert "failed: HTTP Error 404" in lines[3]
     [warning] = [each for each in caplog.records if each.levelname == "WARNING"]
-    assert warning.getMessage() == f"no mirror had {FIRST}; all are asked again in 0 s"
+    expected = f"no mirror has {FIRST}; trying all of them again in 0 s"
+    assert warning.getMessage() == expected
 
 
 class Terminal(io.StringIO):

@@ -46,7 +46,7 @@ def test_what_are_no_images_is_refused(estimator, X, words):
         ({}, {"y": WORDS[np.arange(20) % 2], "sample_weight": [1.0]}, "has shape"),
         ({}, {"X_val": PIXELS[:2], "y_val": [7, 8]}, "y_val has"),
         ({"validation_split": 25}, {}, "validation_split=25 cannot split"),
-        ({"optimizer_params": {"no_such": 1}}, {}, "does not take"),
+        ({"optimizer_params": {"no_such": 1}}, {}, "does not accept"),
     ],
 )
 def test_a_fit_that_is_refused_leaves_the_fit_before(parameters, data, words):
@@ -65,7 +65,7 @@ def test_a_fit_that_is_refused_leaves_the_fit_before(parameters, data, words):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"optimizer_params": {"bettas": (0.9, 0.99)}}, "does not take .*bettas"),
+        ({"optimizer_params": {"bettas": (0.9, 0.99)}}, "does not accept .*bettas"),
         ({"optimizer_params": {"amsgrad": True}}, "needs max_exp_avg_sq, which the"),
         ({"learning_rate": 1.0, "class_weight": {"one": 2}}, "class_weight"),
         ({"learning_rate": 1.0, "batch_size": 0}, "batch_size=0"),
@@ -103,7 +103,7 @@ def test_the_html_repr_links_to_the_documentation(estimator, digits):
             {"optimizer_params__weight_decay": 0.1},
             r"optimizer_params=None has no .* \[\{'weight_decay': 0.1\}, \.\.\.\]\.$",
         ),
-        ({"augmentation__rotation": 5}, "augmentation=None .* whole values.$"),
+        ({"augmentation__rotation": 5}, "augmentation=None .* use a list of values.$"),
         ({"callbacks": [1], "callbacks__x": 5}, r"callbacks=\[1\] has no parameters"),
         ({"no_such__x": 5}, "Invalid parameter 'no_such'"),
     ],

@@ -6,7 +6,7 @@ from sklearn.pipeline import make_pipeline
 from threadpoolctl import threadpool_limits
 
 from skmnist import ImageCenterer, ImageScaler, MNISTMLPClassifier
-from skmnist._framing import frame_image, to_grey
+from skmnist._framing import frame_image, to_gray
 from wild_digits import draw_wild_digits
 
 
@@ -60,7 +60,7 @@ def test_wild_digits_are_read_almost_as_mnists(mnist, model):
 def test_pages_without_ink_are_blank():
     pages = draw_wild_digits(np.zeros((100, 28, 28), np.uint8))
 
-    frames = [frame_image(to_grey(page), 28, 20) for page in pages]
+    frames = [frame_image(to_gray(page), 28, 20) for page in pages]
 
     assert sum(frame is None for frame in frames) > 95
 
@@ -69,7 +69,7 @@ def test_pages_without_ink_are_blank():
     ("size", "box", "rows", "columns"),
     [(28, 20, (4, 24), (12, 17)), (28, 28, (0, 28), (11, 18)), (9, 4, (3, 7), (4, 5))],
 )
-def test_the_longer_side_fills_the_box_in_the_centre(size, box, rows, columns):
+def test_the_longer_side_fills_the_box_in_the_center(size, box, rows, columns):
     image = draw_line((200, 150), (60, 140), (10, 30))
 
     framed = frame_image(image, size, box) > 0.5
@@ -89,7 +89,7 @@ def test_what_fits_nearly_is_moved_by_whole_pixels_only(longest):
     assert_array_equal(np.sort(framed.ravel()), np.sort(image.ravel()))
 
 
-def test_the_centre_of_mass_is_in_the_centre():
+def test_the_center_of_mass_is_in_the_center():
     image = draw_line((120, 120), (20, 100), (10, 20))
     image[90:100, 10:60] = 1  # an L
 
@@ -143,19 +143,19 @@ def test_images_of_any_shape_are_framed_or_blank(shape):
     assert framed is None or (np.isfinite(framed).all() and framed.shape == (28, 28))
 
 
-def test_colours_become_grey_by_luma():
-    colours = np.array([[[255, 0, 0], [0, 255, 0], [0, 0, 255]]], np.uint8)
+def test_colors_become_gray_by_luma():
+    colors = np.array([[[255, 0, 0], [0, 255, 0], [0, 0, 255]]], np.uint8)
 
-    assert_allclose(to_grey(colours), [[76.2, 149.7, 29.1]], atol=0.1)
+    assert_allclose(to_gray(colors), [[76.2, 149.7, 29.1]], atol=0.1)
 
 
-@pytest.mark.parametrize(("white", "n_colours"), [(1.0, 1), (255, 3)])
-def test_what_is_transparent_is_white(white, n_colours):
-    image = np.zeros((1, 2, n_colours + 1))
+@pytest.mark.parametrize(("white", "n_colors"), [(1.0, 1), (255, 3)])
+def test_what_is_transparent_is_white(white, n_colors):
+    image = np.zeros((1, 2, n_colors + 1))
     image[0, 0, -1] = white
 
-    assert_allclose(to_grey(image), [[0, white]])
-    assert_allclose(to_grey(np.zeros_like(image)), 1)
+    assert_allclose(to_gray(image), [[0, white]])
+    assert_allclose(to_gray(np.zeros_like(image)), 1)
 
 
 def test_threads_change_no_frame():

@@ -136,7 +136,7 @@ def test_images_of_another_range_are_not_warned_of(digits, scale):
 def test_validation_images_of_another_scale_are_warned_of(digits, scale, scale_val):
     X, y = digits
     X_val = X[400:] * np.float32(scale_val)
-    words = rf"X_val .* up to {scale_val}, X up to {scale}; .*\[\"X_val\"\] .*Scaler"
+    words = rf"X_val .* up to {scale_val}, X up to {scale}; .*\[\"X_val\"\]\.$"
 
     with pytest.warns(UserWarning, match=words):
         small(max_epochs=1).fit(X * np.float32(scale), y, X_val=X_val, y_val=y[400:])

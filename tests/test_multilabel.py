@@ -160,7 +160,7 @@ def test_parts_of_the_data_need_the_labels_once(described):
     classifier = small().partial_fit(X, y, classes=[0, 1, 2]).partial_fit(X, y)
 
     assert classifier.n_iter_ == 2
-    with pytest.raises(ValueError, match=r"labels \[0 1 2\], one for each column"):
+    with pytest.raises(ValueError, match=r"one column for each .* \[0 1 2\]"):
         small().partial_fit(X, y, classes=["a", "b", "c"])
     with pytest.raises(ValueError, match=r"y should be a 1d array"):
         small().partial_fit(X, y, classes=y)
@@ -222,11 +222,11 @@ def test_rows_are_held_out(described, split):
         ({"y": [["0", "1"]] * 6}, "such as '0'; .* the number 1"),
         (
             {"y": [[0, 1]] * 6, "X_val": np.eye(6), "y_val": [0, 1] * 3},
-            "y_val is multiclass, but the classifier was given a multilabel y",
+            "y_val is multiclass, but the classifier was fitted with a multilabel y",
         ),
         (
             {"y": [[0, 1]] * 6, "X_val": np.eye(6), "y_val": [[0, 1, 1]] * 6},
-            r"y_val has the labels \[0 1 2\], one for each column",
+            r"y_val has one column for each of the labels \[0 1 2\]",
         ),
     ],
 )
@@ -305,7 +305,7 @@ def test_displays_of_one_label_refuse_several(described):
     X, y = described
     classifier = small().fit(X, y)
 
-    with pytest.raises(ValueError, match="misclassified takes one label an image"):
+    with pytest.raises(ValueError, match="misclassified needs one label for each"):
         misclassified(classifier, X, scipy.sparse.csr_array(y))
     with pytest.raises(ValueError, match=r"target=None, .* one of \[0, 1, 2\]"):
         ImageGridDisplay.from_saliency(classifier, X[:4])

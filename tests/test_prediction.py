@@ -107,7 +107,7 @@ def test_a_pickle_is_loaded_only_with_trust(folder, capsys, monkeypatch):
 
     assert predict(folder, "model.joblib", "flat.png") == 1
 
-    assert "runs the code that it contains; give --trust if" in capsys.readouterr().err
+    assert "runs the code that it contains; use --trust if" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("model", ["model.skmnist", "framing.skmnist"])
@@ -193,7 +193,7 @@ def test_a_scaler_deep_in_a_model_is_found():
 
 
 @pytest.mark.parametrize(
-    "kind", [lambda grey: grey > 99, lambda grey: grey.astype(np.uint16) * 257]
+    "kind", [lambda gray: gray > 99, lambda gray: gray.astype(np.uint16) * 257]
 )
 def test_images_of_other_ranges_suit_a_model_that_frames(kind):
     model = fit(ImageCenterer(), ImageScaler())
@@ -226,4 +226,4 @@ def test_a_model_of_several_labels_is_refused(tmp_path, folder, capsys):
     save_model(model, tmp_path / "several.skmnist")
 
     assert predict(tmp_path, "several.skmnist", str(folder / "flat.png")) == 1
-    assert "several.skmnist holds a multilabel classifier" in capsys.readouterr().err
+    assert "several.skmnist contains a multilabel classifier" in capsys.readouterr().err

@@ -128,7 +128,7 @@ def test_values_that_overflow_float32_are_an_error():
 
 
 @pytest.mark.parametrize("shape", [(2, 3, 4, 3), (2, 3, 4, 1, 1)])
-def test_colour_images_are_refused(shape):
+def test_color_images_are_refused(shape):
     with pytest.raises(ValueError, match="X has shape"):
         ImageScaler().fit(np.zeros(shape))
 
@@ -179,7 +179,7 @@ def test_the_centerer_is_a_task_too():
     assert noter.tasks == ["setup", "begin fit 0", "end fit 0", "teardown"]
 
 
-def in_colours(page):
+def in_colors(page):
     return np.stack([page] * 3, axis=2)
 
 
@@ -194,15 +194,15 @@ def on_glass(page):
     [
         PAGE[None],
         PAGE[None, :, :, None],
-        in_colours(PAGE)[None],
+        in_colors(PAGE)[None],
         on_glass(PAGE)[None],
         [PAGE],
         (PAGE[..., None],),
-        [in_colours(PAGE)],
+        [in_colors(PAGE)],
         [PAGE.tolist()],
         [Image.fromarray(PAGE)],
         [Image.fromarray(PAGE).convert("P")],
-        [Image.fromarray(in_colours(PAGE)).convert("CMYK")],
+        [Image.fromarray(in_colors(PAGE)).convert("CMYK")],
         np.array([PAGE, None], object)[:1],
         [np.pad(PAGE, 15, constant_values=230)],
         [255 - PAGE],
@@ -218,7 +218,7 @@ def test_the_same_ink_in_any_kind_of_image_is_the_same_frame(X):
 
 def test_black_and_white_and_a_transparent_color_are_as_other_images():
     drawn = np.where(PAGE == 30, 0, 255).astype(np.uint8)
-    clear = Image.fromarray(in_colours(np.where(drawn == 0, 9, 0).astype(np.uint8)))
+    clear = Image.fromarray(in_colors(np.where(drawn == 0, 9, 0).astype(np.uint8)))
     clear.info["transparency"] = (0, 0, 0)
     expected = ImageCenterer().transform([drawn])
 
@@ -299,7 +299,7 @@ def test_a_wrong_parameter_of_the_centerer_is_named(parameters, words):
         (PAGE, r"shape \(60, 90\), but rows of 90 pixels .* a list of one, \[image\]"),
         (Image.fromarray(PAGE), r"one Pillow image; give a list of one, \[image\]"),
         (np.empty((0, 28, 28)), "without any image"),
-        (in_colours(PAGE), r"like one image in color; give a list of one"),
+        (in_colors(PAGE), r"like one image in color; give a list of one"),
         ([PAGE * np.nan], "X contains NaN"),
         (np.full((1, 5, 5), np.inf), "X contains infinity"),
         ([PAGE, PAGE[:0]], r"an image of shape \(0, 90\)"),

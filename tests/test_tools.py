@@ -578,7 +578,7 @@ def test_the_log_of_another_search_is_refused(digits):
     search = make_monitored_search(monitor, 1, digits)
     search.estimator.fit(*digits)
 
-    with pytest.raises(ValueError, match=r"trained 5 times, but .* of 1 fits"):
+    with pytest.raises(ValueError, match=r"has 5 fits, but .* of 1 fits"):
         HistoryDisplay.from_history(monitor.get_logs(), search=search)
 
 

@@ -54,8 +54,8 @@ def _place(ink, shape, rng):
     turn = scale * np.array(
         [[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]]
     )
-    centre = shape[::-1] / 2 + rng.uniform(-1, 1, 2) * (shape[::-1] / 2 - 0.6 * height)
-    offset = 56 - turn @ centre
+    center = shape[::-1] / 2 + rng.uniform(-1, 1, 2) * (shape[::-1] / 2 - 0.6 * height)
+    offset = 56 - turn @ center
     coefficients = (*turn[0], offset[0], *turn[1], offset[1])
     placed = Image.fromarray(ink).transform(
         tuple(map(int, shape[::-1])),

@@ -144,8 +144,8 @@ class ValidationScore(Callback):
             return None
         if valid.codes.ndim == 2 and monitor in OF_SHARES:
             raise ValueError(
-                f"monitor={monitor!r} takes an image's probabilities for those of one "
-                "label, but y is multilabel; use 'valid_loss'."
+                f"monitor={monitor!r} does not support multilabel targets; use "
+                "'valid_loss'."
             )
         score = cls(estimator, valid)
         try:
@@ -192,8 +192,8 @@ class PatternCheck(Callback):
             for pattern in mapper.patterns if isinstance(mapper, ParamMapper) else ():
                 if not any(mapper.filter_parameters([pattern], weights)):
                     warn(
-                        f"{type(mapper).__name__} does nothing: {pattern!r} matches no "
-                        f"weights. There are {', '.join(name for name, _ in weights)}."
+                        f"{type(mapper).__name__} has no effect: {pattern!r} matches "
+                        f"none of {', '.join(name for name, _ in weights)}."
                     )
 
 

@@ -57,7 +57,7 @@ def resolve_device(
         reason = str(error).partition("\n")[0].rstrip(".:!")
         raise ValueError(
             f"device={device!r} cannot be used here: {reason}. Give 'auto', 'cpu' or "
-            "a device that torch sees."
+            "a device that torch supports."
         ) from error
 
 

@@ -210,7 +210,7 @@ def change_settings(
         if missing:
             raise ValueError(
                 f"optimizer_params={parameters['optimizer_params']!r} needs "
-                f"{', '.join(sorted(missing))}, which the earlier fit did not keep; "
+                f"{', '.join(sorted(missing))}, which the earlier fit did not store; "
                 "use a new classifier."
             )
     (settings,) = fresh.param_groups
@@ -250,7 +250,7 @@ def explained_refusal(parameters: Mapping[str, Any]) -> Iterator[None]:
         yield
     except (TypeError, ValueError) as error:
         raise ValueError(
-            f"optimizer={parameters['optimizer']!r} does not take learning_rate="
+            f"optimizer={parameters['optimizer']!r} does not accept learning_rate="
             f"{parameters['learning_rate']!r} with optimizer_params="
             f"{parameters['optimizer_params']!r}: {error}"
         ) from error

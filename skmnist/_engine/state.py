@@ -57,8 +57,8 @@ def plain_state(net: NeuralNet) -> dict[str, Any]:
     """
     if not has_own_layers(net):
         raise pickle.PicklingError(
-            "The module has other layers than the parameters ask for, so it cannot be "
-            "built again from them; save it with torch.save(classifier.module_, path)."
+            "The layers of the module do not match the parameters, so it cannot be "
+            "pickled; save it with torch.save(classifier.module_, path)."
         )
     return {
         "weights": _map_tensors(_to_numpy, dict(net.module_.state_dict())),
@@ -128,7 +128,7 @@ def load_plain_state(net: NeuralNet, state: dict[str, Any]) -> NeuralNet:
     """
     if not _fits_optimizer(state["optimizer"], net.optimizer_):
         raise ValueError(
-            "The optimizer's state and the weights do not fit; the saved model is "
+            "The optimizer's state does not match the weights; the saved model is "
             "damaged."
         )
     net.module_.load_state_dict(_map_tensors(_to_tensor, state["weights"]))
@@ -188,7 +188,7 @@ def check_plain_state(
     )
     if not fits:
         raise ValueError(
-            "The weights do not fit hidden_layer_sizes="
+            "The weights do not match hidden_layer_sizes="
             f"{parameters['hidden_layer_sizes']!r}; the saved model is damaged."
         )
 

@@ -106,4 +106,4 @@ def check_outputs(
         else:
             is_same = np.allclose(output, values, rtol=1e-3, atol=1e-3)
         if not is_same:
-            raise ValueError(f"it would not {method} the same")
+            raise ValueError(f"the results of {method} would differ")

@@ -64,7 +64,7 @@ def convert_classifier(scope: Any, operator: Any, container: Any) -> None:
     classifier = operator.raw_operator
     if not state.has_own_layers(classifier.net_):
         raise ValueError(
-            "the module has other layers than the parameters ask for; use "
+            "the layers of the module do not match the parameters; use "
             "torch.onnx.export(classifier.module_, ...)"
         )
     first, *others = state.plain_layers(classifier.net_)
@@ -113,6 +113,6 @@ def add_activation(graph: Graph, inputs: str, name: str) -> str:
 def refuse_centerer(operator: Any) -> None:
     """Say why an :class:`ImageCenterer` stays in Python."""
     raise ValueError(
-        "ImageCenterer looks for ink in images of any size, which ONNX cannot; frame "
-        "the images first, and convert the steps that follow it"
+        "ImageCenterer accepts images of any size, which ONNX does not support; apply "
+        "it in Python, and convert the steps that follow it"
     )

@@ -60,7 +60,7 @@ def convert_stacking(scope: Any, operator: Any, container: Any) -> None:
     ):
         if method == "predict":
             raise ValueError(
-                "stack_method='predict' stacks labels; stack probabilities"
+                "stack_method='predict' is not supported; use 'predict_proba'"
             )
         _, scores = graph.classify(estimator, images, method == "decision_function")
         if len(stacking.classes_) == 2:
@@ -111,7 +111,9 @@ def add_calibrated(graph: Graph, part: Any, images: Any, n_classes: int) -> str:
         The number of classes.
     """
     if len(part.estimator.classes_) != n_classes:
-        raise ValueError("a part of the calibrated classifier has not seen all classes")
+        raise ValueError(
+            "a part of the calibrated classifier was fitted without some of the classes"
+        )
     is_raw = hasattr(part.estimator, "decision_function")
     _, scores = graph.classify(part.estimator, images, is_raw)
     if part.method == "temperature":

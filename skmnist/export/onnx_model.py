@@ -1,4 +1,4 @@
-"""A fitted model as ONNX."""
+"""Conversion of a fitted model to ONNX."""
 
 from __future__ import annotations
 
@@ -19,13 +19,14 @@ __all__ = ["to_onnx"]
 
 
 def to_onnx(model: BaseEstimator, X: ArrayLike) -> onnx.ModelProto:
-    """Return a fitted model in ONNX, the format of many runtimes.
+    """Convert a fitted model to ONNX, a format for runtimes in many languages.
 
-    Its input is `X`, images; its outputs are `label` and `probabilities`. The model can
-    be :class:`MNISTMLPClassifier` or :class:`ImageScaler`, also within scikit-learn's
-    pipelines, voting, stacking and calibration, with all other steps that sklearn-onnx
-    [1]_ can convert; of a search, the best estimator is converted. Dropout and
-    augmentation are used in training only, and left out. It needs the extra `onnx`:
+    The ONNX model has the input `X`, the images, and the outputs `label` and
+    `probabilities`. The model can be :class:`MNISTMLPClassifier` or
+    :class:`ImageScaler`, also within scikit-learn's pipelines, voting, stacking and
+    calibration, with all other steps that sklearn-onnx [1]_ can convert. For a search,
+    the best estimator is converted. Dropout and augmentation are only used in training,
+    and are left out. This function needs the extra `onnx`:
     `pip install 'skmnist[onnx]'`.
 
     Parameters
@@ -34,9 +35,9 @@ def to_onnx(model: BaseEstimator, X: ArrayLike) -> onnx.ModelProto:
         The fitted model.
     X : array-like of shape (n_samples, n_pixels), (n_samples, rows, columns) or \
             (n_samples, rows, columns, 1)
-        One or more images like those to predict; the ONNX model takes any number of
-        images of the same shape and type. The first 100 are predicted both ways, to
-        check that the results are the same.
+        One or more images like those to predict. The ONNX model accepts any number of
+        images with the same shape and type. The first 100 images are predicted with
+        both models, to check that the results are the same.
 
     Returns
     -------
@@ -50,18 +51,18 @@ def to_onnx(model: BaseEstimator, X: ArrayLike) -> onnx.ModelProto:
         If the model is not fitted.
     ValueError
         If the images are not valid, or the model has a part that cannot be converted,
-        such as :class:`ImageCenterer`, or layers that a callback has put in.
+        such as :class:`ImageCenterer`, or layers that a callback has replaced.
     ImportError
         If the extra is not installed.
 
     See Also
     --------
-    save_model : A file for Python.
+    save_model : Save a model to a file for Python.
 
     Notes
     -----
-    Probabilities differ from those in Python by some 1e-7, and by more after isotonic
-    calibration, which is steep where thresholds are close to each other.
+    Probabilities differ from those in Python by rounding errors. The differences are
+    larger after isotonic calibration, if its thresholds are close to each other.
 
     References
     ----------
@@ -78,7 +79,7 @@ def to_onnx(model: BaseEstimator, X: ArrayLike) -> onnx.ModelProto:
     >>> [output.name for output in onnx_model.graph.output]
     ['label', 'probabilities']
 
-    Write it to a file, and use it without skmnist:
+    Write the model to a file, and use it without skmnist:
 
     >>> with open("digits.onnx", "wb") as file:  # doctest: +SKIP
     ...     file.write(onnx_model.SerializeToString())

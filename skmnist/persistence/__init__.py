@@ -1,8 +1,8 @@
 """Files of models that are safe to load from an untrusted source.
 
-`TRUSTED_TYPES` are the names of the types that may be in them, for skops and for tools
-that use it: `skops.io.load(path, trusted=TRUSTED_TYPES)`. skops then builds these types
-from whatever attributes a file has; :func:`load_model` checks the attributes too.
+`TRUSTED_TYPES` are the names of the types that a file may contain, for skops and for
+tools that use it: `skops.io.load(path, trusted=TRUSTED_TYPES)`. skops does not check
+the attributes of these types; :func:`load_model` does.
 """
 
 from skmnist.persistence._trusted import TRUSTED_TYPES

@@ -63,7 +63,7 @@ def read_schema(archive: zipfile.ZipFile, size: int) -> Any:
     reader = _Reader(archive)
     value = reader.read(schema)
     if reader.unread:
-        raise ValueError("its arrays are not those that its schema names.")
+        raise ValueError("its arrays do not match its schema.")
     return value
 
 
@@ -169,7 +169,7 @@ class _Reader:
     def _read_array(self, node):
         name = node["file"]
         if name not in self.unread:  # an array in many places would take more memory
-            raise ValueError("its arrays are not those that its schema names.")
+            raise ValueError("its arrays do not match its schema.")
         self.unread.remove(name)
         array = _parse_array(self.archive.read(name))
         if node["__class__"] == "ndarray":

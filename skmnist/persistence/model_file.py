@@ -27,15 +27,15 @@ DIGEST_SIZE = 64
 def save_model(estimator: BaseEstimator, path: str | os.PathLike[str]) -> None:
     """Write a model to a file that is safe to load from an untrusted source.
 
-    The file holds arrays and parameters, no code. It can hold
+    The file contains arrays and parameters, but no code. The model may consist of
     :class:`MNISTMLPClassifier`, :class:`ImageScaler`, :class:`ImageCenterer`, most of
-    scikit-learn's transformers, `LogisticRegression`, and what stands around them:
-    pipelines, unions, voting, stacking, calibration and searches, with any metric of
-    scikit-learn that `scoring` accepts by name. It needs skops:
-    `pip install 'skmnist[skops]'`.
+    scikit-learn's transformers, `LogisticRegression`, and the meta-estimators that
+    combine them: pipelines, unions, voting, stacking, calibration and searches, with
+    any metric of scikit-learn that `scoring` accepts by name. This function needs
+    skops: `pip install 'skmnist[skops]'`.
 
-    The file is written next to `path` and moved there once it is complete: if the
-    process dies, `path` is the old file or the new one.
+    The file is written next to `path` and then moved to it. If the process dies,
+    `path` contains either the old file or the complete new one.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def save_model(estimator: BaseEstimator, path: str | os.PathLike[str]) -> None:
     Raises
     ------
     ValueError
-        If the model holds something that cannot be stored safely, such as
+        If the model contains something that cannot be stored safely, such as
         callbacks, an optimizer class or an augmentation other than
         :class:`RandomDistortion`; nothing is written then.
     ImportError
@@ -57,7 +57,7 @@ def save_model(estimator: BaseEstimator, path: str | os.PathLike[str]) -> None:
 
     See Also
     --------
-    load_model : Reads the file.
+    load_model : Read the file.
 
     Examples
     --------
@@ -83,8 +83,8 @@ def save_model(estimator: BaseEstimator, path: str | os.PathLike[str]) -> None:
         raise ValueError(_why_not_stored(estimator, error)) from error
     if not comes_back_equal:
         raise ValueError(
-            f"This {type(estimator).__name__} would not come back from a file "
-            "unchanged; use joblib.dump."
+            f"This {type(estimator).__name__} cannot be loaded from a file unchanged; "
+            "use joblib.dump."
         )
     _write(content, Path(os.path.realpath(path)))
 
@@ -92,13 +92,13 @@ def save_model(estimator: BaseEstimator, path: str | os.PathLike[str]) -> None:
 def load_model(path: str | os.PathLike[str]) -> Any:
     """Read a model that :func:`save_model` wrote.
 
-    It is safe for files from an untrusted source. No code in them runs; types that are
-    not trusted are rejected by name, before anything is built; each attribute is
-    compared with what its class writes. Loading, displaying, cloning and predicting
-    take time and memory in proportion to the file and the images. Fitting does what the
-    parameters say, however long that takes.
+    This is safe for files from an untrusted source. No code in the file runs. Types
+    that are not trusted are rejected with an error that names them, before anything is
+    built. Each attribute is checked against the values that its class can write.
+    Loading, displaying, cloning and predicting take time and memory in proportion to
+    the file and the images. The cost of fitting depends on the parameters in the file.
 
-    It needs skops: `pip install 'skmnist[skops]'`.
+    This function needs skops: `pip install 'skmnist[skops]'`.
 
     Parameters
     ----------
@@ -113,8 +113,8 @@ def load_model(path: str | os.PathLike[str]) -> Any:
     Raises
     ------
     ValueError
-        If the file was not written by :func:`save_model`, is damaged, or holds types
-        that are not trusted.
+        If the file was not written by :func:`save_model`, is damaged, or contains
+        types that are not trusted.
     FileNotFoundError
         If the file does not exist.
     OSError
@@ -129,7 +129,7 @@ def load_model(path: str | os.PathLike[str]) -> Any:
 
     See Also
     --------
-    save_model : Writes the file.
+    save_model : Write the file.
 
     Examples
     --------

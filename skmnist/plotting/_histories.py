@@ -65,7 +65,7 @@ def find_histories(
     table = getattr(source, "data_as_pandas", source)
     if not hasattr(table, "columns"):
         raise TypeError(
-            f"{type(source).__name__} holds no history; give a history_, a fitted "
+            f"{type(source).__name__} has no history; give a history_, a fitted "
             "estimator, the result of cross_validate with return_estimator=True, the "
             "log of a ScoringMonitor, or a list or dict of these."
         )
@@ -135,8 +135,8 @@ def _split_tasks(log, search):
         names = list(_number("fit", histories))
     if len(names) != len(histories):
         raise ValueError(
-            f"search={search!r} trained {len(names)} times, but the log has the scores "
-            f"of {len(histories)} fits; give the search that it is of."
+            f"search={search!r} has {len(names)} fits, but the log has the scores of "
+            f"{len(histories)} fits; give the search that wrote this log."
         )
     return dict(zip(names, histories, strict=True))
 

@@ -59,7 +59,7 @@ def compute_saliency(
     check_is_fitted(classifier)
     if not hasattr(classifier, "net_"):
         raise TypeError(
-            f"{type(classifier).__name__} gives no gradient of its logits; give an "
+            f"{type(classifier).__name__} has no gradients of its logits; give an "
             "MNISTMLPClassifier."
         )
     labels = classifier.classes_.tolist()

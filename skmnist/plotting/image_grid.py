@@ -33,9 +33,9 @@ if TYPE_CHECKING:
 
 
 class ImageGridDisplay:
-    """A grid of images with a title each.
+    """A grid of images, each with a title.
 
-    Make it with :meth:`from_images`, :meth:`from_misclassified`,
+    Create it with :meth:`from_images`, :meth:`from_misclassified`,
     :meth:`from_hidden_units` or :meth:`from_saliency`.
 
     Parameters
@@ -45,12 +45,12 @@ class ImageGridDisplay:
     titles : sequence of str, default=None
         The title of each image.
     is_correct : sequence of bool, default=None
-        Whether each prediction is correct, which the color of its title shows.
+        Whether each prediction is correct; this determines the color of the title.
     outlines : ndarray of shape (n_images, rows, columns), default=None
         Images whose outlines are drawn over `images`.
     value_name : str, default=None
-        What signed values are, such as "weight": they get two colors and a color
-        bar. By default the images are drawn in shades of gray, ink in black.
+        The meaning of signed values, such as "weight": they are drawn in two colors,
+        with a color bar. By default images are drawn in shades of gray, ink in black.
     title : str, default=None
         The title of the figure.
 
@@ -183,11 +183,11 @@ class ImageGridDisplay:
         estimator : estimator with `predict_proba`
             A fitted classifier, or a Pipeline or search that ends in one.
         X : array-like
-            The images, as the classifier takes them.
+            The images, in a form that the classifier accepts.
         y : array-like of shape (n_samples,)
             The true labels.
         true : label, default=None
-            Draw only images whose true label this is.
+            Draw only images with this true label.
         predicted : label, default=None
             Draw only images predicted as this label.
         class_names : sequence or dict of str, default=None
@@ -253,11 +253,11 @@ class ImageGridDisplay:
         im_kw: dict[str, Any] | None = None,
         title_kw: dict[str, Any] | None = None,
     ) -> Self:
-        """Draw what the units of the first layer look for.
+        """Draw the weights of the units of the first layer.
 
-        The weights of a unit are an image: ink where they are positive (red) excites
-        the unit, where they are negative (blue) it inhibits it. The units with the
-        largest weights come first.
+        The weights of a unit are drawn as an image: ink where they are positive (red)
+        increases the activation of the unit, ink where they are negative (blue)
+        decreases it. The units with the largest weights come first.
 
         Parameters
         ----------
@@ -321,9 +321,9 @@ class ImageGridDisplay:
     ) -> Self:
         """Draw how the logit of a class depends on each pixel.
 
-        More ink where the gradient is positive (red) speaks for the class, where it is
-        negative (blue) against it. The outline of the image is drawn over it. In a
-        Pipeline the pixels are those that reach the classifier.
+        More ink where the gradient is positive (red) raises the logit of the class,
+        more ink where it is negative (blue) lowers it. The outline of the image is
+        drawn over the gradient. In a Pipeline the pixels are the classifier's input.
 
         Parameters
         ----------
@@ -331,9 +331,10 @@ class ImageGridDisplay:
             A fitted :class:`MNISTMLPClassifier`, or a Pipeline or search that ends in
             one.
         X : array-like
-            The images, as the estimator takes them.
+            The images, in a form that the estimator accepts.
         target : label, default=None
-            The class; by default the one that is predicted for each image.
+            The class; by default the predicted class of each image. Required for
+            multilabel targets.
         class_names : sequence or dict of str, default=None
             The name of a label: `class_names[label]`. By default the label itself.
         n_images : int, default=25

@@ -49,7 +49,7 @@ def test_callbacks_of_the_user_stay_as_they_were(digits):
 def test_a_pattern_that_matches_no_weights_is_warned_of(digits, kind):
     mapper = kind(["hidden_1.*", "dense*"], fn=torch.nn.init.zeros_)
 
-    with pytest.warns(UserWarning, match=r"'dense\*' matches no weights") as warned:
+    with pytest.warns(UserWarning, match=r"'dense\*' matches none of hidden") as warned:
         fit(digits, mapper)
 
     (warning,) = warned

@@ -196,7 +196,7 @@ def test_what_an_optimizer_does_not_take_is_named(digits):
     classifier = small(optimizer="adam", optimizer_params={"momentum": 0.9})
 
     with pytest.raises(
-        ValueError, match=r"optimizer='adam' does not take .*'momentum'"
+        ValueError, match=r"optimizer='adam' does not accept .*'momentum'"
     ):
         classifier.fit(*digits)
 

@@ -40,7 +40,7 @@ FRIENDS = [
     Friend(
         "cleanlab",
         "cleanlab",
-        "finding wrong labels; CleanLearning trains without them",
+        "finding wrong labels; training without them with CleanLearning",
         """
         from cleanlab.classification import CleanLearning
 
@@ -96,7 +96,7 @@ FRIENDS = [
     Friend(
         "kornia",
         "kornia",
-        "transforms as ``augmentation``, drawn for each image",
+        "transforms as ``augmentation``, different for each image",
         """
         from kornia.augmentation import RandomAffine
 
@@ -106,7 +106,7 @@ FRIENDS = [
     Friend(
         "LIME",
         "lime",
-        "the pixels that count for one prediction",
+        "explanations: the pixels that matter for one prediction",
         """
         from lime.lime_tabular import LimeTabularExplainer
 
@@ -175,7 +175,7 @@ FRIENDS = [
     Friend(
         "polars",
         "polars",
-        "data frames to train on and to predict; scaled images as data frames",
+        "data frames as input, and as output of the scaler",
         """
         import polars as pl
 
@@ -268,7 +268,7 @@ FRIENDS = [
     Friend(
         "torchvision",
         "torchvision",
-        "transforms as ``augmentation``, drawn once for a batch",
+        "transforms as ``augmentation``, the same for all images of a batch",
         """
         from torchvision.transforms import v2
 

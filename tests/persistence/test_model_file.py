@@ -400,7 +400,7 @@ def test_a_table_of_objects_is_not_saved_and_named(tmp_path):
 
 def test_what_would_come_back_otherwise_is_not_saved(tmp_path, monkeypatch):
     monkeypatch.setattr(model_file, "_unpack", lambda content: small(dropout=0.25))
-    save_and_fail(small(), tmp_path, "would not come back")
+    save_and_fail(small(), tmp_path, "cannot be loaded from a file unchanged")
 
 
 def test_a_full_disk_leaves_the_old_file(model, saved, tmp_path, monkeypatch):

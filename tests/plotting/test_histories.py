@@ -54,9 +54,9 @@ def test_a_run_may_be_named_estimator():
 @pytest.mark.parametrize(
     ("source", "words"),
     [
-        (None, "NoneType holds no history; give a history_"),
-        ({"epoch": [1, 2]}, "int holds no history; .* return_estimator=True"),
-        ({"fit_time": [0.1]}, "float holds no history"),
+        (None, "NoneType has no history; give a history_"),
+        ({"epoch": [1, 2]}, "int has no history; .* return_estimator=True"),
+        ({"fit_time": [0.1]}, "float has no history"),
     ],
 )
 def test_what_holds_no_history_is_refused(source, words):

@@ -77,7 +77,7 @@ def test_only_what_is_there_is_drawn():
     assert stars_of(display.ax_[0]) == [(2, 0.9)]
 
 
-def test_several_runs_are_told_apart_by_colour_and_parts_by_style():
+def test_several_runs_are_told_apart_by_color_and_parts_by_style():
     display = HistoryDisplay.from_history({"a": HISTORY, "b": HISTORY.head(2)})
 
     lines = display.lines_
@@ -90,7 +90,7 @@ def test_several_runs_are_told_apart_by_colour_and_parts_by_style():
     assert legend_of(display) == ["a", "b", "training", "validation", "best epoch"]
 
 
-def test_many_runs_have_a_colour_each():
+def test_many_runs_have_a_color_each():
     display = HistoryDisplay.from_history({str(run): HISTORY for run in range(12)})
 
     colors = {

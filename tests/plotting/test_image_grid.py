@@ -41,7 +41,7 @@ def test_images_of_any_shape_are_drawn_as_they_are(shape):
         assert im.get_clim() == (0, 59)
 
 
-def test_right_and_wrong_differ_in_words_and_colours():
+def test_right_and_wrong_differ_in_words_and_colors():
     display = ImageGridDisplay.from_images(
         IMAGES, [0, 1, 2], predictions=[0, 2, 2], probabilities=[0.5, 0.75, 1]
     )
@@ -182,7 +182,7 @@ def test_hidden_units_are_the_rows_of_the_first_weights(kind, model, digits):
         np.testing.assert_array_equal(im.get_array(), weights[unit].reshape(8, 8))
 
 
-def test_signed_pictures_have_a_colour_bar_with_zero_in_its_middle(model):
+def test_signed_pictures_have_a_color_bar_with_zero_in_its_middle(model):
     display = ImageGridDisplay.from_hidden_units(model)
 
     low, high = display.im_[0].get_clim()
@@ -281,7 +281,7 @@ def test_saliency_wants_a_label_and_a_model_that_it_knows(model, digits):
     with pytest.raises(ValueError, match="target='cat' is not one of the labels"):
         ImageGridDisplay.from_saliency(model, X, target="cat")
     linear = LogisticRegression(max_iter=500).fit(X, y)
-    with pytest.raises(TypeError, match="LogisticRegression gives no gradient"):
+    with pytest.raises(TypeError, match="LogisticRegression has no gradients"):
         ImageGridDisplay.from_saliency(linear, X)
     components = make_pipeline(PCA(10), MNISTMLPClassifier(max_epochs=1)).fit(X, y)
     with pytest.raises(ValueError, match="does not fit images of 10 pixels"):
