@@ -146,7 +146,9 @@ def test_scorers_of_shares_are_refused_for_several_labels(digits, monitor):
     X, y = digits
     y = np.column_stack([y % 2, y > 4]).astype(int)
 
-    with pytest.raises(ValueError, match=f"monitor='{monitor}' takes .* 'valid_loss'"):
+    with pytest.raises(
+        ValueError, match=f"monitor='{monitor}' does not support .* 'valid_loss'"
+    ):
         stopping(monitor).fit(X, y)
 
 
