@@ -63,7 +63,7 @@ def fetch_mnist(
         The 60,000 training images, the 10,000 test images, or all 70,000, training
         images first.
     data_home : str or path-like, default=None
-        The folder that holds data sets; the files go into its subfolder `mnist`. By
+        The folder of all data sets; the files are stored in its subfolder `mnist`. By
         default scikit-learn's own, see :func:`sklearn.datasets.get_data_home`.
     download_if_missing : bool, default=True
         If False, raise an OSError if a file is missing or corrupt, instead of
@@ -195,7 +195,7 @@ def fetch_fashion_mnist(
         The 60,000 training images, the 10,000 test images, or all 70,000, training
         images first.
     data_home : str or path-like, default=None
-        The folder that holds data sets; the files go into its subfolder
+        The folder of all data sets; the files are stored in its subfolder
         `fashion-mnist`. By default scikit-learn's own, see
         :func:`sklearn.datasets.get_data_home`.
     download_if_missing : bool, default=True
@@ -304,7 +304,7 @@ def fetch_kmnist(
         The 60,000 training images, the 10,000 test images, or all 70,000, training
         images first.
     data_home : str or path-like, default=None
-        The folder that holds data sets; the files go into its subfolder `kmnist`. By
+        The folder of all data sets; the files are stored in its subfolder `kmnist`. By
         default scikit-learn's own, see :func:`sklearn.datasets.get_data_home`.
     download_if_missing : bool, default=True
         If False, raise an OSError if a file is missing or corrupt, instead of

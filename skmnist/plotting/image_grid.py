@@ -122,7 +122,7 @@ class ImageGridDisplay:
             The predicted labels.
         probabilities : array-like of shape (n_samples,) or (n_samples, n_classes), \
                 default=None
-            The probability of each prediction; the largest where there are several.
+            The probability of each prediction, or of each class for each image.
         n_images : int, default=25
             The number of images to draw, the first ones; None draws all.
         image_shape : tuple of int, default=None
