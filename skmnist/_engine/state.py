@@ -57,8 +57,9 @@ def plain_state(net: NeuralNet) -> dict[str, Any]:
     """
     if not has_own_layers(net):
         raise pickle.PicklingError(
-            "The layers of the module do not match the parameters, so it cannot be "
-            "pickled; save it with torch.save(classifier.module_, path)."
+            "The layers of the module do not match the parameters, so the classifier "
+            "cannot be saved; save its module with "
+            "torch.save(classifier.module_, path)."
         )
     return {
         "weights": _map_tensors(_to_numpy, dict(net.module_.state_dict())),

@@ -13,7 +13,7 @@ from skl2onnx import convert_sklearn
 from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType
 from sklearn.base import is_classifier
 
-from skmnist.export._graph import unwrap
+from skmnist.export._graph import drop_wrappers
 from skmnist.export._own_converters import register
 from skmnist.export._sklearn_converters import CONVERTERS
 
@@ -37,7 +37,7 @@ def convert(model: Any, dtype: np.dtype, shape: tuple[int, ...]) -> onnx.ModelPr
     converted : onnx.ModelProto
         The model.
     """
-    model = unwrap(model)
+    model = drop_wrappers(model)
     # sklearn-onnx gives the type that comes in to all that is computed.
     floats = DoubleTensorType if dtype == np.float64 else FloatTensorType
     converted = convert_sklearn(

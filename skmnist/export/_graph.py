@@ -92,7 +92,7 @@ class Graph:
             Whether its scores are those of `decision_function`, of which there are two
             for two classes, instead of probabilities.
         """
-        estimator = unwrap(estimator)
+        estimator = drop_wrappers(estimator)
         if is_raw:
             estimator = self._ask_for_raw_scores(estimator)
         operator = self.scope.declare_local_operator(
@@ -135,19 +135,19 @@ def find_float_type(variable: Any) -> np.dtype:
     return tensor_dtype_to_np_dtype(guess_proto_type(variable.type))
 
 
-def unwrap(estimator: Any) -> Any:
+def drop_wrappers(estimator: Any) -> Any:
     """Return an estimator without what has no part in its predictions.
 
     These are searches, of which the best estimator is left, FrozenEstimator, and steps
     that pass everything through.
     """
     if hasattr(estimator, "best_estimator_"):
-        return unwrap(estimator.best_estimator_)
+        return drop_wrappers(estimator.best_estimator_)
     if isinstance(estimator, FrozenEstimator):
-        return unwrap(estimator.estimator)
+        return drop_wrappers(estimator.estimator)
     if type(estimator) is Pipeline:
         steps = [
-            (name, unwrap(step))
+            (name, drop_wrappers(step))
             for name, step in estimator.steps
             if step not in (None, "passthrough")
         ]

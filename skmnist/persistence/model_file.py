@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 import os
+import pickle
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -79,6 +80,8 @@ def save_model(estimator: BaseEstimator, path: str | os.PathLike[str]) -> None:
         comes_back_equal = _pack(_unpack(content)) == content
     except Warning:  # that a filter of the user's has made an error
         raise
+    except pickle.PicklingError as error:  # of layers that a callback has changed
+        raise ValueError(str(error)) from error
     except Exception as error:
         raise ValueError(_why_not_stored(estimator, error)) from error
     if not comes_back_equal:
