@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 # Okabe and Ito's, without the yellow, which is too pale for a line.
 PALETTE = (BLUE, VERMILION, "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+LONG_NAME = 16  # letters: beside the curves, a longer one takes half of their room
 PARTS = {"train": "training", "valid": "validation"}
 BEST_MARK = {
     "marker": "*",
@@ -221,7 +223,7 @@ class HistoryDisplay:
         locator = self.ax_[-1].xaxis.get_major_locator()
         if isinstance(locator, MaxNLocator):  # which given axes need not have
             locator.set_params(integer=True)
-        self._add_legend(styles, line_style, best_style)
+        self._add_legend(styles, line_style, best_style, is_own_figure=ax is None)
         return self
 
     def _plot_run(self, name, metric, ax, styles, line_style, best_style):
@@ -238,7 +240,7 @@ class HistoryDisplay:
             style = BEST_MARK | {"color": styles["valid"]["color"]}
             ax.plot([best["epoch"]], [best[f"valid_{metric}"]], **style | best_style)
 
-    def _add_legend(self, run_styles, line_style, best_style):
+    def _add_legend(self, run_styles, line_style, best_style, is_own_figure):
         from matplotlib.lines import Line2D
 
         names = list(self.histories)
@@ -259,9 +261,17 @@ class HistoryDisplay:
             color = {"color": run_styles[names[0]]["valid"]["color"]} | gray
             style = BEST_MARK | color | best_style
             handles.append(Line2D([], [], label=label, **style))
-        place = {} if is_one else {"loc": "upper left", "bbox_to_anchor": (1.01, 1)}
-        title = names[0] if is_one else None
-        self.ax_[0].legend(handles=handles, title=title, **place)
+        if is_one:
+            self.ax_[0].legend(handles=handles, title=names[0])
+        elif is_own_figure and max(len(str(name)) for name in names) > LONG_NAME:
+            width, height = self.figure_.get_size_inches()
+            n_rows = math.ceil(len(handles) / 2)
+            self.figure_.set_size_inches(width, height + 0.21 * n_rows)
+            self.figure_.legend(handles=handles, loc="outside lower center", ncols=2)
+        else:
+            self.ax_[0].legend(
+                handles=handles, loc="upper left", bbox_to_anchor=(1.01, 1)
+            )
 
 
 def _drawable_metrics(histories):

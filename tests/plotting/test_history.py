@@ -208,6 +208,20 @@ def test_the_legend_explains_each_run_and_part():
     ]
 
 
+@pytest.mark.parametrize("name", ["one", "learning_rate=0.001, fold 1"])
+def test_the_curves_keep_their_room_beside_or_above_the_legend(name):
+    display = HistoryDisplay.from_history({name: HISTORY, name + "0": HISTORY})
+    display.figure_.canvas.draw()
+
+    right = display.ax_[0].get_position().x1
+    (legend,) = [ax.get_legend() for ax in display.ax_ if ax.get_legend()] or (
+        display.figure_.legends
+    )
+    curves = [ax.get_window_extent() for ax in display.ax_]
+    assert right > 0.7
+    assert not any(legend.get_window_extent().overlaps(box) for box in curves)
+
+
 def test_a_display_draws_on_two_axes_or_divides_one():
     figure, axes = plt.subplots(1, 3)
 
