@@ -94,7 +94,7 @@ if __name__ == "__main__":
     ]
     workers = sorted({worker for worker, _, _ in fits})
     first = min(start for _, start, _ in fits)
-    fig, ax = plt.subplots(figsize=(7, 2.2), layout="constrained")
+    fig, ax = plt.subplots(figsize=(6.4, 2.2), layout="constrained")
     for worker, start, stop in fits:
         row = workers.index(worker)
         ax.barh(row, stop - start, left=start - first, edgecolor="white", color="C0")

@@ -84,10 +84,10 @@ table.round(3)
 
 import matplotlib.pyplot as plt
 
-fig, axes = plt.subplots(ncols=2, figsize=(9, 3.8), layout="constrained")
+fig, axes = plt.subplots(nrows=2, figsize=(6.4, 6.4), layout="constrained")
 axes[0].plot(levels, levels, color="gray", linestyle=":", label="as asked for")
 axes[0].plot(levels, table["coverage"], marker="o", label="on the test images")
-axes[0].set(xlabel="Confidence", ylabel="Coverage", title="Coverage")
+axes[0].set(xlabel="Confidence", ylabel="Coverage", title="Coverage of the sets")
 axes[0].legend()
 names = [f"{level:g}" for level in levels]
 colors = plt.get_cmap("Blues")(np.linspace(0.2, 1, 5))
@@ -96,8 +96,8 @@ for size, name in enumerate(["none", "1", "2", "3", "4 or more"]):
     share = (np.minimum(sizes, 4) == size).mean(axis=0)
     axes[1].bar(names, share, bottom=above, label=name, color=colors[size])
     above += share
-axes[1].set(xlabel="Confidence", ylabel="Fraction of the images", title="Size")
-axes[1].set_ylim(0, 1)
+axes[1].set(xlabel="Confidence", ylabel="Fraction of the images", ylim=(0, 1))
+axes[1].set_title("Labels in a set")
 axes[1].legend(title="labels", loc="center left", bbox_to_anchor=(1, 0.5))
 plt.show()
 
@@ -121,6 +121,7 @@ ImageGridDisplay(
         for index in ambiguous
     ],
     is_correct=covers[ambiguous, level],
+    title=f"Test images with two labels at a confidence of {levels[level]}",
 ).plot()
 plt.show()
 

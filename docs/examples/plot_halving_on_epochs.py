@@ -75,17 +75,20 @@ import matplotlib.pyplot as plt
 
 names = ["learning_rate", "hidden_layer_sizes", "dropout"]
 columns = [f"param_mnistmlpclassifier__{name}" for name in names]
-colors = {3e-4: "C0", 1e-3: "C1", 3e-3: "C2"}
+styles = {
+    3e-4: {"color": "#0072B2", "marker": "o"},
+    1e-3: {"color": "#D55E00", "marker": "s"},
+    3e-3: {"color": "#009E73", "marker": "^"},
+}
 fig, ax = plt.subplots(layout="constrained")
 for (rate, *_), candidate in results.groupby(columns):
-    ax.semilogx(
-        "n_resources", "mean_test_score", "o-", color=colors[rate], data=candidate
-    )
-ax.set(xlabel="Epochs", ylabel="Cross-validated accuracy", title="All candidates")
+    ax.semilogx("n_resources", "mean_test_score", data=candidate, **styles[rate])
+ax.set(xlabel="Epochs", ylabel="Cross-validated accuracy")
+ax.set_title("Accuracy of all candidates, round by round")
 ax.set_xticks([1, 3, 9, 27], labels=["1", "3", "9", "27"])
 ax.legend(
-    [plt.Line2D([], [], color=color) for color in colors.values()],
-    [f"{rate:g}" for rate in colors],
+    [plt.Line2D([], [], **style) for style in styles.values()],
+    [f"{rate:g}" for rate in styles],
     title="learning rate",
 )
 plt.show()

@@ -48,7 +48,7 @@ import matplotlib.pyplot as plt
 
 from skmnist import ImageGridDisplay
 
-ImageGridDisplay.from_hidden_units(model)
+ImageGridDisplay.from_hidden_units(model, n_images=16, n_columns=4)
 plt.show()
 
 # %%
@@ -65,7 +65,7 @@ linear = make_pipeline(
 )
 linear.fit(X_train, y_train)
 print(f"test accuracy {linear.score(X_test, y_test):.4f}")
-ImageGridDisplay.from_hidden_units(linear)
+ImageGridDisplay.from_hidden_units(linear, n_columns=4)
 plt.show()
 
 # %%
@@ -74,11 +74,11 @@ plt.show()
 # More ink on a red pixel raises the logit of the predicted class, and more ink on a
 # blue pixel lowers it.
 
-ImageGridDisplay.from_saliency(model, X_test[:10])
+ImageGridDisplay.from_saliency(model, X_test[:8], n_columns=4)
 plt.show()
 
 # %%
 # The gradient of the logit of class 8, for the same images:
 
-ImageGridDisplay.from_saliency(model, X_test[:10], target=8)
+ImageGridDisplay.from_saliency(model, X_test[:8], target=8, n_columns=4)
 plt.show()

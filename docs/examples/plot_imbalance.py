@@ -63,11 +63,12 @@ pd.DataFrame(table).round(3)
 
 import matplotlib.pyplot as plt
 
-ax = pd.DataFrame(recalls).plot.bar(color=["#0072B2", "#D55E00"], rot=0)
+fig, ax = plt.subplots(layout="constrained")
+pd.DataFrame(recalls).plot.bar(ax=ax, color=["#0072B2", "#D55E00"], rot=0, legend=False)
 ax.set(
     xlabel="Digit", ylabel="Recall", title="Recall of each digit, of which 8 is rare"
 )
-ax.legend(title="class_weight", loc="lower left")
+fig.legend(title="class_weight", loc="outside lower center", ncols=2)
 plt.show()
 
 # %%

@@ -74,10 +74,12 @@ print(f"precision {n_found / len(reported):.2f}, recall {n_found / len(planted):
 import matplotlib.pyplot as plt
 
 fig, ax = plt.subplots(figsize=(6.4, 4), layout="constrained")
-ax.plot(np.arange(1, len(reported) + 1), is_planted.cumsum())
-ax.plot([0, len(planted)], [0, len(planted)], color="gray", linestyle=":")
+ax.plot(np.arange(1, len(reported) + 1), is_planted.cumsum(), label="found")
+all_planted = [0, len(planted)]
+ax.plot(all_planted, all_planted, ":", color="gray", label="if all were added")
 ax.set(xlabel="Labels checked, in the order reported", ylabel="Added errors found")
 ax.set_title("The reported labels, checked by eye")
+ax.legend()
 plt.show()
 
 # %%
@@ -96,6 +98,8 @@ ImageGridDisplay.from_images(
     predictions=probabilities[own].argmax(axis=1),
     probabilities=probabilities[own],
     title=f"The first of {len(own)} reported labels that were not changed",
+    n_images=15,
+    n_columns=3,
 )
 plt.show()
 

@@ -63,8 +63,10 @@ ax.plot([0, n_epochs], rate_of_all, label="constant", color=colors["constant"])
 for name in ("steps", "cosine", "one cycle"):
     n_steps = n_epochs * (steps_per_epoch if name == "one cycle" else 1)
     rates = schedules[name].simulate(n_steps, initial_lr=learning_rate)
-    epochs = np.linspace(0, n_epochs, n_steps, endpoint=False)
-    ax.step(epochs, rates, where="post", label=name, color=colors[name])
+    edges = np.linspace(0, n_epochs, n_steps + 1)
+    ax.stairs(
+        rates, edges, baseline=None, linewidth=1.5, label=name, color=colors[name]
+    )
 ax.set(
     xlabel="Epoch", ylabel="Learning rate", title="The learning rate of each schedule"
 )

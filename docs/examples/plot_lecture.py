@@ -179,7 +179,7 @@ plt.show()
 # confident predictions first:
 
 ImageGridDisplay.from_misclassified(
-    classifier, X_test_scaled, y_test, true=8, predicted=2
+    classifier, X_test_scaled, y_test, true=8, predicted=2, n_columns=3
 )
 plt.show()
 

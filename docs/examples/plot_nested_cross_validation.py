@@ -89,12 +89,13 @@ print(f"accuracy {score.mean():.4f} +- {score.std():.4f}")
 # (circles).
 
 import matplotlib.pyplot as plt
+import numpy as np
 
 fig, ax = plt.subplots(layout="constrained")
-for fold, chosen in enumerate(nested["test_score"]):
-    scores = search.cv_results_[f"split{fold}_test_score"]
-    ax.scatter([fold] * len(scores), scores, color="C0", s=15)
-    ax.scatter(fold, chosen, s=120, facecolor="none", edgecolor="C1", linewidth=2)
+candidates = [search.cv_results_[f"split{fold}_test_score"] for fold in range(5)]
+folds = np.repeat(range(5), len(candidates[0]))
+ax.plot(folds, np.ravel(candidates), "C0o", markersize=4, label="candidates")
+ax.plot(score, "C1o", markersize=11, fillstyle="none", label="chosen")
 ax.axhline(search.best_score_, color="C0", label="best score of the search")
 ax.axhline(score.mean(), color="C1", linestyle="--", label="nested cross-validation")
 ax.set(xlabel="Outer fold", ylabel="Accuracy", xticks=range(5))

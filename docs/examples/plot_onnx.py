@@ -100,7 +100,8 @@ milliseconds.round(3)
 
 import matplotlib.pyplot as plt
 
-ax = milliseconds.plot.bar(logy=True, rot=0, ylabel="Milliseconds")
+_, ax = plt.subplots(layout="constrained")
+milliseconds.plot.bar(ax=ax, logy=True, rot=0, xlabel="Images", ylabel="Milliseconds")
 ax.set_title("Time to predict")
 ax.margins(y=0.1)
 for bars in ax.containers:

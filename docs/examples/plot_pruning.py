@@ -102,16 +102,21 @@ print(f"{n_epochs} epochs instead of {max_epochs * len(study.trials)}")
 
 import matplotlib.pyplot as plt
 
+styles = {
+    "complete": {"color": "C0"},
+    "pruned": {"color": "silver", "marker": ".", "zorder": 1},
+    "the best": {"color": "black", "linewidth": 2.5},
+}
 fig, ax = plt.subplots(layout="constrained")
 for trial in study.trials:
     error = [1 - accuracy for accuracy in trial.intermediate_values.values()]
-    is_pruned = trial.state.name == "PRUNED"
-    style = {"color": "silver", "marker": ".", "zorder": 1} if is_pruned else {}
-    if trial == study.best_trial:
-        style = {"color": "black", "linewidth": 2.5, "label": "the best"}
-    ax.semilogy(range(1, len(error) + 1), error, **style)
-ax.set(xlabel="Epoch", ylabel="1 - validation accuracy", title="All trials")
-ax.legend()
+    kind = "the best" if trial == study.best_trial else trial.state.name.lower()
+    ax.semilogy(range(1, len(error) + 1), error, label=kind, **styles[kind])
+ax.set(xlabel="Epoch", ylabel="1 - validation accuracy")
+ax.set_title("Errors of all trials, epoch by epoch")
+handles, kinds = ax.get_legend_handles_labels()
+by_kind = dict(zip(kinds, handles, strict=True))
+ax.legend(by_kind.values(), by_kind)
 plt.show()
 
 # %%
@@ -119,7 +124,8 @@ plt.show()
 
 from optuna.visualization.matplotlib import plot_timeline
 
-plot_timeline(study)
+ax = plot_timeline(study)
+ax.set_title("When each trial ran")
 plt.show()
 
 # %%

@@ -71,7 +71,7 @@ print(f"The same probabilities: {is_same}")
 try:
     load_model(folder / "digits.joblib")
 except ValueError as error:
-    print(error)
+    print(str(error).replace(str(folder), "folder"))
 
 # %%
 # ``save_model`` rejects a model that cannot be stored without code:

@@ -131,13 +131,14 @@ methods = {
     "SHAP": shap_values,
 }
 size = math.isqrt(X.shape[1])
-shown = np.concatenate(list(methods.values()))
-shown = shown / np.abs(shown).max(axis=1, keepdims=True)
+ink = images.detach().numpy().reshape(-1, size, size)
+shown = np.stack(list(methods.values()), axis=1)  # a row for each digit
+shown = shown / np.abs(shown).max(axis=-1, keepdims=True)
 ImageGridDisplay(
     shown.reshape(-1, size, size),
-    titles=[f"{name}, {digit}" for name in methods for digit in predicted],
-    outlines=np.tile(images.detach().reshape(-1, size, size), (len(methods), 1, 1)),
+    titles=[f"{name}, {digit}" for digit in predicted for name in methods],
+    outlines=np.repeat(ink, len(methods), axis=0),
     value_name="share of the largest value",
     title="Pixels for the predicted digit (red) and against it (blue)",
-).plot(n_columns=len(chosen))
+).plot(n_columns=len(methods))
 plt.show()
