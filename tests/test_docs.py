@@ -65,12 +65,13 @@ SIZES = " ".join(
 FIND_WHAT_IS_CUT_OFF = """() => {
     const scrolls = element => /auto|scroll/.test(getComputedStyle(element).overflowX);
     const isHeld = element => {
-        for (let e = element; e && e.tagName !== "ARTICLE"; e = e.parentElement)
+        const edge = "article, .prev-next-area";
+        for (let e = element; e && !e.matches(edge); e = e.parentElement)
             if (scrolls(e)) return true;
         return false;
     };
     const elements = document.querySelectorAll(
-        "article :is(h1, h2, h3, p, li, dt, dd, pre, img, table)"
+        "article :is(h1, h2, h3, p, li, dt, dd, pre, img, table), .prev-next-area a"
     );
     return [...elements].filter(element => {
         const { right, width } = element.getBoundingClientRect();
