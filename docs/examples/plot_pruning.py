@@ -104,7 +104,7 @@ import matplotlib.pyplot as plt
 
 styles = {
     "complete": {"color": "C0"},
-    "pruned": {"color": "silver", "marker": ".", "zorder": 1},
+    "pruned": {"color": "gray", "marker": ".", "zorder": 1},
     "the best": {"color": "black", "linewidth": 2.5},
 }
 fig, ax = plt.subplots(layout="constrained")
