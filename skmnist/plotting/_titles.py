@@ -155,3 +155,32 @@ def _title_image(label, prediction, probability, class_names):
     if probability is not None:
         words.append(f"({probability:.2f})")
     return " ".join(words)
+
+
+def name_rows(
+    classifier: Any, n_rows: int, *, has_others: bool
+) -> tuple[list[str], str]:
+    """Return the titles of the rows of a classifier's first weights, and of their grid.
+
+    Parameters
+    ----------
+    classifier : classifier
+        A fitted classifier.
+    n_rows : int
+        The number of rows.
+    has_others : bool
+        Whether there are weights of other layers. If not, the rows are those of the
+        classes, of which the first of two may be missing.
+
+    Returns
+    -------
+    names : list of str
+        The titles of the rows.
+    title : str
+        The title of the grid.
+    """
+    if has_others or n_rows > len(classifier.classes_):
+        names = [f"unit {row}" for row in range(n_rows)]
+        return names, "What the units of the first layer look for"
+    names = [f"class {label}" for label in classifier.classes_[-n_rows:]]
+    return names, "Weights of the classes"

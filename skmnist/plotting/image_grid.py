@@ -21,7 +21,7 @@ from skmnist.plotting._grid_style import (
     draw_title,
 )
 from skmnist.plotting._saliency import compute_saliency
-from skmnist.plotting._titles import name_class, title_images, title_mistakes
+from skmnist.plotting._titles import name_class, name_rows, title_images, title_mistakes
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -256,8 +256,8 @@ class ImageGridDisplay:
         """Draw the weights of the units of the first layer.
 
         The weights of a unit are drawn as an image: ink where they are positive (red)
-        increases the activation of the unit, ink where they are negative (blue)
-        decreases it. The units with the largest weights come first.
+        increases its activation, ink where they are negative (blue) decreases it. Units
+        with the largest weights come first. Without a hidden layer they are the classes.
 
         Parameters
         ----------
@@ -294,13 +294,14 @@ class ImageGridDisplay:
         """
         _, classifier = unwrap(estimator)
         check_is_fitted(classifier)
-        weights = weight_matrices(classifier)[0]
+        weights, *others = weight_matrices(classifier)
+        names, title = name_rows(classifier, len(weights), has_others=bool(others))
         units = np.argsort(-np.linalg.norm(weights, axis=1), kind="stable")[:n_images]
         display = cls(
             stack_images(weights[units], image_shape),
-            titles=[f"unit {unit}" for unit in units],
+            titles=[names[unit] for unit in units],
             value_name="weight",
-            title="What the units of the first layer look for",
+            title=title,
         )
         return display.plot(ax, n_columns=n_columns, im_kw=im_kw, title_kw=title_kw)
 

@@ -176,10 +176,21 @@ def test_hidden_units_are_the_rows_of_the_first_weights(kind, model, digits):
     display = ImageGridDisplay.from_hidden_units(estimator, n_images=5)
 
     norms = np.linalg.norm(weights, axis=1)
-    units = [int(title.removeprefix("unit ")) for title in titles_of(display)]
+    name = "class " if kind == "linear" else "unit "
+    units = [int(title.removeprefix(name)) for title in titles_of(display)]
     assert units == np.argsort(-norms)[:5].tolist()
     for im, unit in zip(display.im_, units, strict=True):
         np.testing.assert_array_equal(im.get_array(), weights[unit].reshape(8, 8))
+
+
+def test_the_one_unit_of_two_classes_is_named_by_the_second(digits):
+    X, y = digits
+    linear = LogisticRegression().fit(X, np.where(y > 4, "large", "small"))
+
+    display = ImageGridDisplay.from_hidden_units(linear)
+
+    assert titles_of(display) == ["class small"]
+    assert display.figure_.get_suptitle() == "Weights of the classes"
 
 
 def test_signed_pictures_have_a_color_bar_with_zero_in_its_middle(model):
