@@ -80,7 +80,9 @@ def make_parser() -> argparse.ArgumentParser:
         help="where the results are written (default: skmnist-output)",
     )
 
-    network = parser.add_argument_group("network")
+    network = parser.add_argument_group(
+        "network", "Options that are not given have the defaults of MNISTMLPClassifier."
+    )
     network.add_argument(
         "--hidden-layer-sizes",
         metavar="N",
@@ -90,12 +92,23 @@ def make_parser() -> argparse.ArgumentParser:
         collect=tuple,
         help="units of each hidden layer; without a number, a linear model",
     )
-    network.add_argument("--activation", choices=ACTIVATIONS)
-    network.add_argument("--dropout", metavar="P", type=float)
+    network.add_argument(
+        "--activation", choices=ACTIVATIONS, help="activation of the hidden units"
+    )
+    network.add_argument(
+        "--dropout",
+        metavar="P",
+        type=float,
+        help="probability with which training sets a hidden unit to zero",
+    )
 
     training = parser.add_argument_group("training")
-    training.add_argument("--optimizer", choices=OPTIMIZERS)
-    training.add_argument("--learning-rate", metavar="RATE", type=float)
+    training.add_argument(
+        "--optimizer", choices=OPTIMIZERS, help="how each step changes the weights"
+    )
+    training.add_argument(
+        "--learning-rate", metavar="RATE", type=float, help="how much it changes them"
+    )
     training.add_argument(
         "--optimizer-params",
         metavar="NAME=NUMBER",
@@ -105,16 +118,57 @@ def make_parser() -> argparse.ArgumentParser:
         collect=dict,
         help="additional settings of the optimizer, such as momentum=0.9",
     )
-    training.add_argument("--batch-size", metavar="N", type=int)
-    training.add_argument("--max-epochs", metavar="N", type=int)
-    training.add_argument("--validation-split", metavar="FRACTION", type=float)
-    training.add_argument("--early-stopping", action="store_true")
-    training.add_argument("--monitor", metavar="NAME")
-    training.add_argument("--patience", metavar="N", type=int)
-    training.add_argument("--label-smoothing", metavar="SHARE", type=float)
-    training.add_argument("--class-weight", choices=("balanced",))
-    training.add_argument("--device")
-    training.add_argument("--random-state", metavar="SEED", type=int)
+    training.add_argument(
+        "--batch-size", metavar="N", type=int, help="number of images in a step"
+    )
+    training.add_argument(
+        "--max-epochs",
+        metavar="N",
+        type=int,
+        help="number of passes over the training images",
+    )
+    training.add_argument(
+        "--validation-split",
+        metavar="FRACTION",
+        type=float,
+        help="fraction of the training images to validate on",
+    )
+    training.add_argument(
+        "--early-stopping",
+        action="store_true",
+        help="stop when the monitor no longer improves, and keep the best weights",
+    )
+    training.add_argument(
+        "--monitor",
+        metavar="NAME",
+        help="valid_loss, valid_accuracy or the name of a scorer of scikit-learn",
+    )
+    training.add_argument(
+        "--patience",
+        metavar="N",
+        type=int,
+        help="number of epochs without improvement before training stops",
+    )
+    training.add_argument(
+        "--label-smoothing",
+        metavar="SHARE",
+        type=float,
+        help="fraction of the true label's probability that all labels share",
+    )
+    training.add_argument(
+        "--class-weight",
+        choices=("balanced",),
+        help="give all classes the same total weight",
+    )
+    training.add_argument(
+        "--device", help="auto, cpu, cuda or mps: where the network is trained"
+    )
+    training.add_argument(
+        "--random-state",
+        metavar="SEED",
+        type=int,
+        help="seed of all random numbers; without it, each run is different",
+    )
     training.add_argument(
         "--verbose",
         metavar="LEVEL",

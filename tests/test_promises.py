@@ -14,7 +14,7 @@ from sklearn.utils.class_weight import compute_sample_weight
 
 from skmnist import ImageScaler, MNISTMLPClassifier
 from skmnist._engine.device import find_float_types, resolve_device
-from skmnist.cli import main
+from skmnist.cli import main, make_parser, make_predict_parser
 
 
 def small(**parameters):
@@ -32,6 +32,11 @@ def test_help_lists_every_option(capsys):
         # The others take objects of Python; warm_start does nothing in a single fit.
         if default is not None and name != "warm_start":
             assert f"--{name.replace('_', '-')}" in printed
+
+
+@pytest.mark.parametrize("parser", [make_parser(), make_predict_parser()])
+def test_every_option_is_explained(parser):
+    assert [option.dest for option in parser._actions if not option.help] == []
 
 
 def test_the_scaler_learns_nothing_from_its_images(digits):

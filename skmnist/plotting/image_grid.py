@@ -257,7 +257,7 @@ class ImageGridDisplay:
 
         The weights of a unit are drawn as an image: ink where they are positive (red)
         increases its activation, ink where they are negative (blue) decreases it. Units
-        with the largest weights come first. Without a hidden layer they are the classes.
+        with large weights come first. Without a hidden layer they are the classes.
 
         Parameters
         ----------
