@@ -116,14 +116,14 @@ def score(**parameters):
 
 
 default = score()
-figure, axes = plt.subplots(2, 3, sharey=True, figsize=(8, 5), layout="constrained")
+figure, axes = plt.subplots(3, 2, sharey=True, figsize=(6.4, 7), layout="constrained")
 for ax, (name, tried) in zip(axes.flat, values.items(), strict=False):
     scores = [score(**{name: value}) for value in tried]
     ax.plot(np.arange(len(tried)), scores, marker="o", color="#0072B2")
     ax.axhline(default, linestyle="--", color="0.5")
     ax.set_xticks(np.arange(len(tried)), [f"{value:g}" for value in tried])
     ax.set_xlabel(name)
-axes[0, 0].set_ylabel("Accuracy")
-axes[1, 2].set_axis_off()
+figure.supylabel("Accuracy")
+axes[2, 1].set_axis_off()
 figure.suptitle("Accuracy with one parameter changed")
 plt.show()
