@@ -43,8 +43,10 @@ test-oldest: .venv-oldest/test  ## Run the tests with the oldest versions (Pytho
 
 test-middle: $(MIDDLE:%=test-%)  ## Run scikit-learn's checks with its middle versions
 
-$(MIDDLE:%=test-%): test-%: .venv-%/test
-	.venv-$*/$(SCRIPTS)/$(PYTEST) -q tests/test_common.py README.md
+# They share an environment, in which only scikit-learn is replaced.
+$(MIDDLE:%=test-%): test-%: .venv-middle/test
+	.venv-middle/$(SCRIPTS)/$(INSTALL) scikit-learn==$*
+	.venv-middle/$(SCRIPTS)/$(PYTEST) -q tests/test_common.py README.md
 
 test-friends: .venv-friends/friends  ## Run the tests with other people's tools
 	.venv-friends/$(SCRIPTS)/$(PYTEST) -q tests/friends
@@ -130,8 +132,8 @@ clean:  ## Remove the environments and all that was made
 .venv-oldest/constraints.txt: constraints-oldest.txt .venv-oldest/pip
 	cp $< $@
 
-$(MIDDLE:%=.venv-%/constraints.txt): .venv-%/constraints.txt: constraints.txt .venv-%/pip
-	{ grep -v '^scikit-learn==' $<; echo 'scikit-learn==$*'; } > $@
+.venv-middle/constraints.txt: constraints.txt .venv-middle/pip
+	{ grep -v '^scikit-learn==' $<; echo 'scikit-learn==$(firstword $(MIDDLE))'; } > $@
 
 # MLflow takes no newer release of pyarrow.
 .venv-friends/constraints.txt: constraints.txt .venv-friends/pip
@@ -141,6 +143,6 @@ $(MIDDLE:%=.venv-%/constraints.txt): .venv-%/constraints.txt: constraints.txt .v
 	.venv-friends/$(SCRIPTS)/$(INSTALL) --constraint $< --editable '.[friends]'
 	touch $@
 
-$(patsubst %,.venv-%/test,oldest $(MIDDLE)): %/test: %/constraints.txt pyproject.toml
+.venv-oldest/test .venv-middle/test: %/test: %/constraints.txt pyproject.toml
 	$*/$(SCRIPTS)/$(INSTALL) --constraint $< --editable '.[test]'
 	touch $@
