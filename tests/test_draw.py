@@ -142,7 +142,7 @@ def draw_stroke(page, points):
     page.mouse.move(*places[0])
     page.mouse.down()
     for place in places[1:]:
-        page.mouse.move(*place, steps=3)
+        page.mouse.move(*place)
     page.mouse.up()
 
 
