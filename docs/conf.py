@@ -90,6 +90,8 @@ sphinx_gallery_conf = {
     "backreferences_dir": "generated/backreferences",
     "doc_module": ("skmnist",),
     "abort_on_example_error": True,
+    # Not those that measure time, or start a cluster; they say so.
+    "parallel": 2,
     "write_computation_times": False,
     "show_signature": False,
     "remove_config_comments": True,

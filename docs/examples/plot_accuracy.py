@@ -10,6 +10,7 @@ images are only used to show the results. This example takes several minutes.
 
 # %%
 
+# sphinx_gallery_parallel = False
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
@@ -128,7 +129,7 @@ def make_network(n_epochs, batch_size=256, **parameters):
 # The test images are passed as validation data only to plot their accuracy after each
 # epoch. They are not used to choose an epoch: the weights are those of the last one.
 
-plain = make_network(20, dropout=0.3)
+plain = make_network(15, dropout=0.3)
 plain.fit(X_train_upright, y_train, X_val=X_test_upright, y_val=y_test)
 print(f"test accuracy {plain.score(X_test_upright, y_test):.4f}")
 
@@ -154,7 +155,7 @@ plt.show()
 # The network never sees the same image twice, so it can be trained for more epochs and
 # without dropout.
 
-distorted = make_network(60, dropout=0, augmentation=distortion)
+distorted = make_network(40, dropout=0, augmentation=distortion)
 distorted.fit(X_train_upright, y_train, X_val=X_test_upright, y_val=y_test)
 print(f"test accuracy {distorted.score(X_test_upright, y_test):.4f}")
 

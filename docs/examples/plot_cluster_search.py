@@ -10,6 +10,7 @@ machine. Every machine of a cluster needs ``pip install 'skmnist[distributed]'``
 # %%
 # Use a subset of the training images, so that the example runs quickly:
 
+# sphinx_gallery_parallel = False
 from sklearn.datasets import load_digits
 
 from skmnist import fetch_mnist

@@ -12,6 +12,7 @@ example needs ``pip install 'skmnist[onnx]' onnxruntime``.
 # A fitted model
 # --------------
 
+# sphinx_gallery_parallel = False
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
