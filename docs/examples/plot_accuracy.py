@@ -83,9 +83,9 @@ prepare = make_pipeline(ImageScaler(X.max()), FunctionTransformer(straighten))
 X_train_upright = prepare.fit_transform(X_train)
 X_test_upright = prepare.transform(X_test)
 
-both = np.concatenate([X_train[:10] / X.max(), X_train_upright[:10]])
+both = np.concatenate([X_train[:5] / X.max(), X_train_upright[:5]])
 ImageGridDisplay.from_images(
-    both, n_columns=10, title="Ten digits as they are, and below made upright"
+    both, n_columns=5, title="Five digits as they are, and below made upright"
 )
 plt.show()
 
@@ -136,16 +136,16 @@ print(f"test accuracy {plain.score(X_test_upright, y_test):.4f}")
 # %%
 # Distorted images
 # ----------------
-# Each row shows how one digit is distorted in ten epochs. Straightened digits need less
-# shear and rotation than the defaults.
+# Each row shows how one digit is distorted in five epochs. Straightened digits need
+# less shear and rotation than the defaults.
 
 from skmnist import RandomDistortion
 
 distortion = RandomDistortion(rotation=8, shear=5, shift=1, elastic=1.0)
-repeated = np.repeat(X_train_upright[:3], 10, axis=0)
+repeated = np.repeat(X_train_upright[:3], 5, axis=0)
 seen = distortion.distort(repeated, random_state=0)
 ImageGridDisplay.from_images(
-    seen, n_images=30, n_columns=10, title="Three digits, distorted ten times each"
+    seen, n_columns=5, title="Three digits, distorted five times each"
 )
 plt.show()
 
@@ -167,14 +167,17 @@ torch.set_float32_matmul_precision("highest")  # restore the default
 # The error is one minus the accuracy, on a logarithmic scale. It fluctuates while the
 # learning rate is high.
 
-figure, axes = plt.subplots(ncols=2, sharey=True, figsize=(9, 4), layout="constrained")
+figure, axes = plt.subplots(nrows=2, figsize=(6.4, 7), layout="constrained")
 for name, network in {"plain": plain, "distorted": distorted}.items():
     history = network.history_
     error = 1 - history["valid_accuracy"]
     axes[0].semilogy(history["epoch"], error, label=name)
     axes[1].semilogy(history["duration"].cumsum(), error, label=name)
-axes[0].set(xlabel="epoch", ylabel="error on the test images")
-axes[1].set(xlabel="training time (s)")
+axes[0].set(xlabel="Epoch", ylabel="Error")
+axes[1].set(xlabel="Training time (s)", ylabel="Error")
+for ax in axes:
+    ax.set_yticks([0.005, 0.01, 0.02, 0.05], ["0.5%", "1%", "2%", "5%"])
+    ax.minorticks_off()
 axes[0].legend()
 figure.suptitle("Error on the test images by epoch and by training time")
 plt.show()
@@ -183,5 +186,7 @@ plt.show()
 # The remaining mistakes
 # ----------------------
 
-ImageGridDisplay.from_misclassified(distorted, X_test_upright, y_test, n_images=10)
+ImageGridDisplay.from_misclassified(
+    distorted, X_test_upright, y_test, n_images=9, n_columns=3
+)
 plt.show()
