@@ -186,7 +186,7 @@ def describe_slower_sizes(frame: pd.DataFrame) -> str:
     ]
     if not sizes:
         return "skmnist is the fastest at all sizes."
-    return f"skmnist is the fastest except at {', '.join(sizes)}."
+    return f"skmnist is the fastest except at {' and at '.join(sizes)}."
 
 
 def compare(frame: pd.DataFrame) -> pd.DataFrame:
@@ -393,8 +393,8 @@ def describe_run(frame: pd.DataFrame, machine: dict) -> str:
         f"{main['epochs']}, and does not include compilation; the time of a whole "
         "process includes compilation and imports. Memory is the peak in addition to "
         "the data. The floor is the time of the matrix products of the training steps "
-        "alone; the cold floor uses 64 copies of all arrays in turn, too many for any "
-        f"cache.{quick}"
+        "alone; the cold floor uses 64 copies of all arrays in turn, too many for the "
+        f"caches of a core.{quick}"
     )
 
 

@@ -162,7 +162,7 @@ def find_codes(y: np.ndarray, classes: np.ndarray, name: str = "y") -> np.ndarra
         if not np.array_equal(columns, classes):
             raise ValueError(
                 f"{name} has one column for each of the labels {columns}, but the "
-                f"classifier was fitted with the labels {classes}."
+                f"labels of the classifier are {classes}."
             )
         return y
     found = y if y.dtype.hasobject else np.unique(y)
@@ -213,7 +213,7 @@ def check_same_kind(now_multilabel: bool, was_multilabel: bool, name: str) -> No
     kinds = {False: "multiclass", True: "multilabel"}
     if now_multilabel != was_multilabel:
         raise ValueError(
-            f"{name} is {kinds[now_multilabel]}, but the classifier was fitted with a "
+            f"{name} is {kinds[now_multilabel]}, but the classifier was given a "
             f"{kinds[was_multilabel]} y."
         )
 

@@ -103,8 +103,8 @@ class ImageEstimator(_sklearn.CallbackSupportMixin, BaseEstimator):
         if len(shape) == 2 and shape[1] != n_features == shape[0] * shape[1]:
             raise ValueError(
                 f"X has {shape[1]} features, but {type(self).__name__} is expecting "
-                f"{n_features} features as input. If X is one image, give a stack of "
-                "one, such as X[i:i+1]."
+                f"{n_features} features as input. If this is one image, give a stack "
+                "of one: X[i:i+1] instead of X[i]."
             )
 
     def _check_library(self, X: Any, method: str) -> None:

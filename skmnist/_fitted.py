@@ -42,9 +42,9 @@ class FittedNetwork(ImageEstimator):
 
         Parameters
         ----------
-        coefs : list of array-like of shape (n_inputs, n_units)
+        coefs : list of array-like or tensor of shape (n_inputs, n_units)
             The weights of each layer, as in `coefs_`.
-        intercepts : list of array-like of shape (n_units,)
+        intercepts : list of array-like or tensor of shape (n_units,)
             The biases of each layer, as in `intercepts_`.
 
         Returns
@@ -54,9 +54,9 @@ class FittedNetwork(ImageEstimator):
 
         Raises
         ------
-        NotFittedError, ValueError
-            If the classifier is not fitted, or if the weights are not finite or do not
-            have the shapes of the layers; then no weight is changed.
+        NotFittedError, TypeError, ValueError
+            If the classifier is not fitted, or if the weights are no dense arrays of
+            finite numbers in the shapes of the layers; then no weight is changed.
         AttributeError
             If a callback has changed the layers.
         """

@@ -56,7 +56,8 @@ def flatten_images(X: Any) -> Any:
     if n_dimensions < 2:  # scikit-learn would print all pixels
         raise ValueError(
             f"Expected 2D array, got {n_dimensions}D array: X has shape {X.shape}. "
-            "Reshape your data; for one image give a stack of one, such as X[i:i+1]."
+            "Reshape your data; for one image give a stack of one: X[i:i+1] instead "
+            "of X[i]."
         )
     if n_dimensions > 4 or (n_dimensions == 4 and X.shape[3] != 1):
         raise ValueError(

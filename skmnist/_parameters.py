@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import math
 import numbers
+import pickle
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -36,6 +37,10 @@ NET_PARAMETERS = (
 )
 # Those of them that may change where training continues.
 CHANGEABLE = ("learning_rate", "optimizer_params", "device")
+
+
+class OtherLayersError(pickle.PicklingError):
+    """A net has other layers than the parameters say, so it cannot be built again."""
 
 
 def check_parameters(parameters: Mapping[str, Any]) -> None:
@@ -332,15 +337,23 @@ DISTORTION_RULES = {
 
 
 @contextlib.contextmanager
-def named_in_errors(name: str) -> Iterator[None]:
-    """Put the name of what is not valid before the message of an error.
+def named_in_errors(*names: str) -> Iterator[None]:
+    """Put names before the message of an error that has none of them.
 
     Parameters
     ----------
-    name : str
-        The parameters.
+    *names : str
+        The parameters of which one is not valid.
+
+    Raises
+    ------
+    TypeError, ValueError
+        What is raised within the context.
     """
     try:
         yield
-    except ValueError as error:
-        raise ValueError(f"In {name}: {error}") from error
+    except (TypeError, ValueError, RuntimeError) as error:
+        if any(name in str(error) for name in names):
+            raise
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"In {', '.join(names)}: {error}") from error

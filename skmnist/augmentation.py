@@ -44,8 +44,8 @@ class RandomDistortion(BaseEstimator):
         The standard deviation of the displacement of a point by bending, along each
         axis, in pixels.
     smoothness : float, default=5.0
-        The distance of the control points of the cubic spline that bends an image, in
-        pixels.
+        The distance between the control points of the cubic spline that bends an
+        image, in pixels.
 
     See Also
     --------

@@ -49,8 +49,8 @@ class MNISTMLPClassifier(ClassifierMixin, FittedNetwork):
     max_epochs : int, default=10
         The number of passes over the training data.
     validation_split : float, int, splitter or None, default=0.2
-        The validation images: a random fraction of the training images in (0, 1),
-        stratified if possible; one of this many folds; or the first fold of a splitter.
+        What to validate on: a random fraction in (0, 1), stratified if possible; the
+        first of this many folds; or the first split of a splitter or ValidSplit.
     early_stopping : bool, default=False
         Whether to stop if `monitor` no longer improves, and restore the best weights.
     monitor : str, default="valid_loss"
@@ -197,7 +197,7 @@ class MNISTMLPClassifier(ClassifierMixin, FittedNetwork):
         ValueError
             If a parameter or the data are not valid; an earlier fit is left unchanged.
         KeyboardInterrupt
-            On Ctrl-C; the classifier is fitted with the epochs that were completed.
+            On Ctrl-C, with the weights reached; `history_` has the completed epochs.
 
         Warns
         -----
@@ -217,7 +217,7 @@ class MNISTMLPClassifier(ClassifierMixin, FittedNetwork):
             if X_val is None:
                 train, valid = _data.split(train, self.validation_split, self._seed)
             else:
-                with _parameters.named_in_errors("X_val, y_val or sample_weight_val"):
+                with _parameters.named_in_errors("X_val", "y_val", "sample_weight_val"):
                     X_val, y_val, _ = self._validate(X_val, y_val, False, "y_val")
                     codes = _data.find_codes(y_val, classes, "y_val")
                     valid = _data.weigh(

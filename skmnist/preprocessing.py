@@ -230,11 +230,11 @@ class ImageCenterer(TransformerMixin, ImageEstimator):
     """Convert photos, scans and drawings of digits to the format of MNIST.
 
     The images are made in the same way as those of MNIST [1]_: in shades of gray, with
-    bright ink on 0, the longer side of the ink scaled to `box` pixels, and its center
-    of mass in the center of `size` x `size` pixels. The background and its shadows are
-    estimated as a smooth surface and removed. Otsu's threshold [2]_ separates ink from
-    background, and specks are removed. Images of MNIST stay unchanged, except for a few
-    pixels.
+    bright ink on a background of 0, the longer side of the ink scaled to `box` pixels,
+    and its center of mass in the center of `size` x `size` pixels. The background and
+    its shadows are estimated as a smooth surface and removed. Otsu's threshold [2]_
+    separates ink from background, and specks are removed. Images of MNIST stay
+    unchanged, except for a few pixels.
 
     Parameters
     ----------

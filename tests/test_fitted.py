@@ -202,6 +202,11 @@ def with_change(arrays, number, change):
             lambda a: with_change(a, 1, lambda b: [[1], [1, 2]]),
             r"In coefs\[1\]: setting an array element with a sequence",
         ),
+        (
+            "intercepts",
+            lambda a: with_change(a, 1, lambda b: torch.tensor(b).bfloat16()),
+            r"In intercepts\[1\]: Got unsupported ScalarType BFloat16",
+        ),
     ],
 )
 def test_weights_that_do_not_fit_change_nothing(fitted, name, change, message):
@@ -210,7 +215,7 @@ def test_weights_that_do_not_fit_change_nothing(fitted, name, change, message):
     arguments["coefs"] = [coef + 1 for coef in before]
     arguments[name] = change(arguments[name])
 
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((TypeError, ValueError), match=message):
         fitted.set_weights(**arguments)
 
     for coef, expected in zip(fitted.coefs_, before, strict=True):

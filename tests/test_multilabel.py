@@ -222,7 +222,7 @@ def test_rows_are_held_out(described, split):
         ({"y": [["0", "1"]] * 6}, "such as '0'; .* the number 1"),
         (
             {"y": [[0, 1]] * 6, "X_val": np.eye(6), "y_val": [0, 1] * 3},
-            "y_val is multiclass, but the classifier was fitted with a multilabel y",
+            "y_val is multiclass, but the classifier was given a multilabel y",
         ),
         (
             {"y": [[0, 1]] * 6, "X_val": np.eye(6), "y_val": [[0, 1, 1]] * 6},

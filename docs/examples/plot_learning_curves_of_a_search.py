@@ -89,7 +89,7 @@ plt.show()
 
 # %%
 # To compare settings, pass a dict of such results, or of fitted models, histories or
-# logs: ``HistoryDisplay.from_history({"one": results, "other": others})``. The keys are
-# the names of the curves. A list is accepted too, such as the logs of several searches,
-# which ``monitor.get_logs(select="all")`` returns. The curves are then named "run 1,
-# fit 1", "run 1, fit 2", and so on.
+# logs: ``HistoryDisplay.from_history({"one": results, "other": others})``. The names
+# of the curves then begin with the keys, as in "one, fold 1". A list is accepted too,
+# such as the logs of several searches, which ``monitor.get_logs(select="all")``
+# returns. Its curves are named "run 1, fit 1", "run 1, fit 2", and so on.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ from skorch import NeuralNet
 from skmnist._engine.network import MLP
 from skmnist._engine.optimizer import OPTIMIZERS, FusedAdam, FusedAdamW
 from skmnist._parameters import (
+    OtherLayersError,
     as_sizes,
     check_parameters,
     named_in_errors,
@@ -52,11 +52,11 @@ def plain_state(net: NeuralNet) -> dict[str, Any]:
 
     Raises
     ------
-    PicklingError
+    OtherLayersError
         If a callback has changed the layers of the module.
     """
     if not has_own_layers(net):
-        raise pickle.PicklingError(
+        raise OtherLayersError(
             "The layers of the module do not match the parameters, so the classifier "
             "cannot be saved; save its module with "
             "torch.save(classifier.module_, path)."
@@ -279,12 +279,12 @@ def _check_arrays(name, given, parameters):
         raise ValueError(f"{name} has {len(given)} arrays; give {expected}.")
     arrays = []
     for number, (array, parameter) in enumerate(zip(given, parameters, strict=True)):
-        if isinstance(array, torch.Tensor):
-            array = array.detach().cpu()
         with (
             named_in_errors(f"{name}[{number}]"),
             np.errstate(over="ignore"),  # which is found to be infinite then
         ):
+            if isinstance(array, torch.Tensor):
+                array = array.detach().cpu().numpy()
             array = check_array(
                 array,
                 dtype=str(parameter.dtype).removeprefix("torch."),

@@ -7,7 +7,6 @@ import hashlib
 import io
 import json
 import os
-import pickle
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from skmnist._files import whole_file
+from skmnist._parameters import OtherLayersError
 from skmnist.persistence._audit import check_model, is_allowed
 from skmnist.persistence._rules import Saved
 from skmnist.persistence._schema import SCHEMA, read_schema, walk
@@ -80,8 +80,6 @@ def save_model(estimator: BaseEstimator, path: str | os.PathLike[str]) -> None:
         comes_back_equal = _pack(_unpack(content)) == content
     except Warning:  # that a filter of the user's has made an error
         raise
-    except pickle.PicklingError as error:  # of layers that a callback has changed
-        raise ValueError(str(error)) from error
     except Exception as error:
         raise ValueError(_why_not_stored(estimator, error)) from error
     if not comes_back_equal:
@@ -269,6 +267,8 @@ def _write(content, path):
 
 
 def _why_not_stored(estimator, error):
+    if isinstance(error, OtherLayersError):
+        return str(error)
     parameters = estimator.get_params() if hasattr(estimator, "get_params") else {}
     unsafe = [name for name, value in parameters.items() if not _is_storable(value)]
     # The deepest names: a pipeline is unsafe only for what is in it.

@@ -265,9 +265,14 @@ class HistoryDisplay:
             self.ax_[0].legend(handles=handles, title=names[0])
         elif is_own_figure and max(len(str(name)) for name in names) > LONG_NAME:
             width, height = self.figure_.get_size_inches()
-            n_rows = math.ceil(len(handles) / 2)
+            n_columns = (
+                2 if max(len(str(name)) for name in names) < 2.5 * LONG_NAME else 1
+            )
+            n_rows = math.ceil(len(handles) / n_columns)
             self.figure_.set_size_inches(width, height + 0.21 * n_rows)
-            self.figure_.legend(handles=handles, loc="outside lower center", ncols=2)
+            self.figure_.legend(
+                handles=handles, loc="outside lower center", ncols=n_columns
+            )
         else:
             self.ax_[0].legend(
                 handles=handles, loc="upper left", bbox_to_anchor=(1.01, 1)

@@ -338,7 +338,7 @@ def test_weights_and_optimizer_state_of_another_shape_are_refused(
         moments = [part for of in optimizer.values() for part in of["content"].values()]
         members[(weights + moments)[number]["file"]] = npy(np.zeros(size, np.float32))
 
-    with pytest.raises(ValueError, match=r"not match|do not fit"):
+    with pytest.raises(ValueError, match=r"(weights do|state does) not match"):
         load_model(edited(saved, tmp_path, change))
 
 
@@ -350,7 +350,7 @@ def test_weights_of_another_type_are_refused(saved, tmp_path, dtype):
             array = np.load(io.BytesIO(members[weight["file"]]))
             members[weight["file"]] = npy(array.astype(dtype))
 
-    with pytest.raises(ValueError, match=r"not match|do not fit"):
+    with pytest.raises(ValueError, match="weights do not match"):
         load_model(edited(saved, tmp_path, change))
 
 

@@ -332,6 +332,16 @@ def test_callbacks_are_not_saved_and_named(digits, tmp_path):
     save_and_fail(model.fit(*digits), tmp_path, match)
 
 
+class Unpicklable:
+    def __getstate__(self):
+        raise pickle.PicklingError("no pickle")
+
+
+def test_a_callback_that_cannot_be_pickled_is_named(digits, tmp_path):
+    model = small(callbacks=[Unpicklable()])
+    save_and_fail(model, tmp_path, "because of callbacks: .* callbacks=None")
+
+
 def test_an_optimizer_class_is_not_saved_and_named(digits, tmp_path):
     model = small(optimizer=torch.optim.NAdam).fit(*digits)
     save_and_fail(

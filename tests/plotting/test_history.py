@@ -208,7 +208,14 @@ def test_the_legend_explains_each_run_and_part():
     ]
 
 
-@pytest.mark.parametrize("name", ["one", "learning_rate=0.001, fold 1"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "one",
+        "learning_rate=0.001, fold 1",
+        "hidden_layer_sizes=(512, 512), learning_rate=0.001, dropout=0.5, fold 1",
+    ],
+)
 def test_the_curves_keep_their_room_beside_or_above_the_legend(name):
     display = HistoryDisplay.from_history({name: HISTORY, name + "0": HISTORY})
     display.figure_.canvas.draw()
@@ -219,7 +226,9 @@ def test_the_curves_keep_their_room_beside_or_above_the_legend(name):
     )
     curves = [ax.get_window_extent() for ax in display.ax_]
     assert right > 0.7
-    assert not any(legend.get_window_extent().overlaps(box) for box in curves)
+    box = legend.get_window_extent()
+    assert not any(box.overlaps(curve) for curve in curves)
+    assert 0 <= box.x0 < box.x1 <= display.figure_.bbox.x1
 
 
 def test_a_display_draws_on_two_axes_or_divides_one():
