@@ -1,0 +1,70 @@
+"""The page of the benchmark, which is made from its records."""
+
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+if not BENCHMARKS.exists():
+    pytest.skip(
+        "unavailable here: benchmarks, which an sdist lacks", allow_module_level=True
+    )
+FIRST_TABLE = "## One epoch on MNIST"
+
+
+@pytest.fixture(scope="module")
+def report():
+    sys.path.append(str(BENCHMARKS))
+    try:
+        import report
+    finally:
+        sys.path.remove(str(BENCHMARKS))
+    return report
+
+
+def test_the_page_has_the_tables_of_its_records(report):
+    records = pd.read_csv(
+        BENCHMARKS / "results" / "benchmark.csv", dtype={"hidden_layer_sizes": str}
+    )
+    page = (BENCHMARKS / "results" / "benchmark.md").read_text(encoding="utf-8")
+    machine = defaultdict(str, versions={}, stolen=None)
+
+    made = report.format_page(report.add_sizes(records), [], machine)
+
+    _, tables = page.split(FIRST_TABLE)
+    assert made.split(FIRST_TABLE)[1].rstrip() == tables.rstrip()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "sentence"),
+    [
+        ({64: 1.0, 128: 1.0}, "skmnist is the fastest at all sizes."),
+        (
+            {64: 3.0, 128: 1.0},
+            "skmnist is the fastest except at 64 units of the hidden layer.",
+        ),
+        (
+            {64: 3.0, 128: 3.0},
+            "skmnist is the fastest except at 64 units of the hidden layer and at 128 "
+            "units of the hidden layer.",
+        ),
+    ],
+)
+def test_the_sizes_at_which_another_is_faster_are_named(report, seconds, sentence):
+    frame = pd.DataFrame(
+        {
+            "table": "widths",
+            "contestant": contestant,
+            "width": units,
+            "repeat": 0,
+            "quantity": "seconds_per_epoch",
+            "value": value,
+        }
+        for units, ours in seconds.items()
+        for contestant, value in {"skmnist": ours, "skorch": 2.0}.items()
+    )
+
+    assert report.describe_slower_sizes(frame) == sentence
