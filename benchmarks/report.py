@@ -184,9 +184,8 @@ def describe_slower_sizes(frame: pd.DataFrame) -> str:
         for size, ratio in compare_growth(frame, table).items()
         if ratio > 1
     ]
-    if not sizes:
-        return "skmnist is the fastest at all sizes."
-    return f"skmnist is the fastest except at {' and at '.join(sizes)}."
+    where = "except at " + " and at ".join(sizes) if sizes else "at all sizes"
+    return f"By the ratios in the last columns, skmnist is the fastest {where}."
 
 
 def compare(frame: pd.DataFrame) -> pd.DataFrame:
@@ -363,6 +362,7 @@ def format_page(frame: pd.DataFrame, notes: list[str], machine: dict) -> str:
         "## Single figures",
         format_table(format_single_figures(frame)),
         "## Limits",
+        "What this project aims at, and whether this run reached it.",
         format_table(format_promises(frame)),
     ]
     return "\n\n".join(parts) + "\n"

@@ -90,7 +90,7 @@ sphinx_gallery_conf = {
     "backreferences_dir": "generated/backreferences",
     "doc_module": ("skmnist",),
     "abort_on_example_error": True,
-    # Not those that measure time, or start a cluster; they say so.
+    # Not those that measure time, start a cluster, or whose workers warn; they say so.
     "parallel": 2,
     "write_computation_times": False,
     "show_signature": False,

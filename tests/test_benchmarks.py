@@ -41,15 +41,12 @@ def test_the_page_has_the_tables_of_its_records(report):
 @pytest.mark.parametrize(
     ("seconds", "sentence"),
     [
-        ({64: 1.0, 128: 1.0}, "skmnist is the fastest at all sizes."),
-        (
-            {64: 3.0, 128: 1.0},
-            "skmnist is the fastest except at 64 units of the hidden layer.",
-        ),
+        ({64: 1.0, 128: 1.0}, "at all sizes."),
+        ({64: 3.0, 128: 1.0}, "except at 64 units of the hidden layer."),
         (
             {64: 3.0, 128: 3.0},
-            "skmnist is the fastest except at 64 units of the hidden layer and at 128 "
-            "units of the hidden layer.",
+            "except at 64 units of the hidden layer and at 128 units of the hidden "
+            "layer.",
         ),
     ],
 )
@@ -67,4 +64,5 @@ def test_the_sizes_at_which_another_is_faster_are_named(report, seconds, sentenc
         for contestant, value in {"skmnist": ours, "skorch": 2.0}.items()
     )
 
-    assert report.describe_slower_sizes(frame) == sentence
+    said = report.describe_slower_sizes(frame)
+    assert said.endswith(f"skmnist is the fastest {sentence}")

@@ -12,6 +12,7 @@ temperature scaling needs scikit-learn 1.8 or newer; with earlier versions use
 # %%
 # Use a subset of the training images, so that the example runs quickly:
 
+# sphinx_gallery_parallel = False
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 

@@ -80,9 +80,9 @@ if __name__ == "__main__":  # the worker processes of a LocalCluster import this
 # %%
 # The fits of each worker
 # -----------------------
-# Each bar is one fit. The first fit of a worker takes longer, because the worker
-# imports PyTorch first, and so does a fit of the larger network. At the end the best
-# candidate is refitted in this process.
+# Each bar is one fit. The fits of the larger network take longer. A worker can start
+# later than the other one, since it imports PyTorch before its first fit. At the end
+# the best candidate is refitted in this process.
 
 import matplotlib.pyplot as plt
 
