@@ -261,13 +261,12 @@ class HistoryDisplay:
             color = {"color": run_styles[names[0]]["valid"]["color"]} | gray
             style = BEST_MARK | color | best_style
             handles.append(Line2D([], [], label=label, **style))
+        longest = max(len(str(name)) for name in names)
         if is_one:
             self.ax_[0].legend(handles=handles, title=names[0])
-        elif is_own_figure and max(len(str(name)) for name in names) > LONG_NAME:
+        elif is_own_figure and longest > LONG_NAME:
             width, height = self.figure_.get_size_inches()
-            n_columns = (
-                2 if max(len(str(name)) for name in names) < 2.5 * LONG_NAME else 1
-            )
+            n_columns = 2 if longest < 2.5 * LONG_NAME else 1
             n_rows = math.ceil(len(handles) / n_columns)
             self.figure_.set_size_inches(width, height + 0.21 * n_rows)
             self.figure_.legend(

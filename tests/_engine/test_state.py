@@ -109,6 +109,8 @@ def test_a_net_that_cannot_be_built_again_is_not_pickled(digits, tmp_path, chang
         pickle.dumps(model)
     with pytest.raises(ValueError, match=message):
         save_model(model, tmp_path / "model.skmnist")
+    with pytest.raises(ValueError, match=message):
+        save_model(model.set_params(callbacks=None), tmp_path / "model.skmnist")
 
 
 def test_a_net_with_a_hook_is_pickled(digits):
