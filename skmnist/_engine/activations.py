@@ -45,7 +45,7 @@ class GELU(nn.GELU):
 
 
 def _relu_gradient(gradient, X, outputs):
-    return gradient.mul_(outputs.sign_())  # of zeros and more
+    return torch.ops.aten.threshold_backward(gradient, outputs, 0)  # as autograd does
 
 
 def _tanh_gradient(gradient, X, outputs):
