@@ -377,6 +377,11 @@ def _make_metadata(sample_weight, valid):
 def sees_batches(callback: Callback) -> bool:
     """Tell whether a callback looks at single batches."""
     hooks = ("on_batch_begin", "on_batch_end", "on_grad_computed")
+    if (
+        type(callback) is skorch.callbacks.LRScheduler
+        and callback.step_every == "epoch"
+    ):
+        return False  # its hook does nothing then
     return isinstance(callback, PassthroughScoring) or any(
         getattr(type(callback), hook) is not getattr(Callback, hook) for hook in hooks
     )
