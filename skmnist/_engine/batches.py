@@ -139,26 +139,46 @@ class Batches:
 
     def weighted(self) -> Iterator[tuple[tuple, torch.Tensor | None]]:
         """Yield pairs of a batch (images and labels) and its sample weights."""
-        order = self._order()
+        order = self.order()
         labels = self._select_batches(self.y, order)
         weights = self._select_batches(self.sample_weight, order)
         for rows, y, weight in zip(self._split(order), labels, weights, strict=False):
-            X = select_rows(self.X, rows)
-            yield (X if self.augment is None else self.augment(X), y), weight
+            yield (self.select_images(rows), y), weight
 
-    def _select_batches(self, tensor, order):
-        # Of the whole pass at once: a selection for each batch takes longer.
-        if tensor is None:
-            return repeat(None)
-        return select_rows(tensor, order).split(self.batch_size)
+    def select_images(self, rows: torch.Tensor | slice) -> torch.Tensor:
+        """Return some images, augmented if they are to be."""
+        X = select_rows(self.X, rows)
+        return X if self.augment is None else self.augment(X)
 
-    def _order(self):
+    def select_labels(
+        self, rows: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """Return the labels of some rows and their sample weights."""
+        y, weight = self.y, self.sample_weight
+        if weight is not None:
+            weight = select_rows(weight, rows)
+        return select_rows(cast(torch.Tensor, y), rows), weight
+
+    @property
+    def are_on_gpu(self) -> bool:
+        """Whether to select a batch is work of a GPU alone."""
+        is_on_gpu = isinstance(self.X, torch.Tensor) and self.X.is_cuda
+        return is_on_gpu and self.augment is None
+
+    def order(self) -> torch.Tensor | slice:
+        """Return the order of the rows in the next pass."""
         order = self.rows
         if self.rng is not None:
             order = self.rng.permutation(self.n_samples if order is None else order)
         if order is None:
             return slice(self.n_samples)
         return torch.as_tensor(order, device=self.device)
+
+    def _select_batches(self, tensor, order):
+        # Of the whole pass at once: a selection for each batch takes longer.
+        if tensor is None:
+            return repeat(None)
+        return select_rows(tensor, order).split(self.batch_size)
 
     def _split(self, order):
         if isinstance(order, torch.Tensor):

@@ -7,7 +7,14 @@ import torch
 from skmnist._engine.activations import ACTIVATIONS
 from skmnist._engine.loss import Criterion
 from skmnist._engine.network import MLP
-from skmnist._engine.products import TILE, multiply, pad_to_tiles, row_major
+from skmnist._engine.products import (
+    TILE,
+    multiply,
+    multiply_back,
+    multiply_forward,
+    pad_to_tiles,
+    row_major,
+)
 
 
 def compute_gradients(
@@ -54,7 +61,7 @@ def compute_gradients(
     for layer, dropout in module.blocks:
         weight, bias = layer.in_tiles()
         weight, inputs, bias = layer.as_factors(weight, inputs, bias)
-        sums = torch.addmm(bias.unsqueeze(1), weight, inputs).to(X.dtype)
+        sums = multiply_forward(weight, inputs, bias).to(X.dtype)
         outputs = activation.function(sums)
         mask = None
         if dropout is not None:
@@ -68,7 +75,7 @@ def compute_gradients(
             inputs = outputs * mask
     layer = module.output
     weight, bias = layer.in_tiles()
-    logits = torch.addmm(bias.unsqueeze(1), weight, inputs)
+    logits = multiply_forward(weight, inputs, bias)
     logits = logits if n_samples % TILE == 0 else logits[:, :n_samples]
     loss, gradient = criterion.differentiate(
         logits, y, sample_weight, layer.out_features
@@ -76,7 +83,7 @@ def compute_gradients(
     gradient = pad_to_tiles(gradient)
     _write_gradients(layer, inputs, gradient)
     for layer, inputs, weight_below, sums, outputs, mask in reversed(passes):
-        gradient = (weight.T @ gradient.to(weight.dtype)).to(X.dtype)
+        gradient = multiply_back(weight, gradient.to(weight.dtype)).to(X.dtype)
         if mask is not None:
             gradient.mul_(mask)
         gradient = activation.gradient(gradient, sums, outputs)

@@ -47,7 +47,7 @@ class CrossEntropy(torch.nn.CrossEntropyLoss):
         loss : tensor of shape ()
             The mean.
         """
-        return self._mean(logits.log_softmax(dim=0), y, sample_weight, len(logits))
+        return self._mean(_log_softmax(logits), y, sample_weight, len(logits))
 
     def differentiate(
         self,
@@ -72,7 +72,7 @@ class CrossEntropy(torch.nn.CrossEntropyLoss):
         gradient : tensor of shape (n_rows, n_samples)
             The gradient.
         """
-        log_probabilities = logits.log_softmax(dim=0)
+        log_probabilities = _log_softmax(logits)
         loss = self._mean(log_probabilities, y, sample_weight, n_classes)
         share = self.label_smoothing
         gradient = log_probabilities.exp_()
@@ -177,6 +177,11 @@ def is_as_built(criterion: torch.nn.Module) -> bool:
         )
         return not is_changed and not has_hooks(criterion)
     return type(criterion) is BinaryCrossEntropies and not has_hooks(criterion)
+
+
+def _log_softmax(logits):
+    # On a GPU an image is a row in memory, see `products`.
+    return logits.T.log_softmax(dim=1).T if logits.is_cuda else logits.log_softmax(0)
 
 
 def _mean(losses, sample_weight):

@@ -7,17 +7,15 @@ from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 import numpy as np
-import scipy.sparse
 import torch
 from sklearn.exceptions import ConvergenceWarning
-from skorch import NeuralNetClassifier
 from skorch.callbacks import EpochTimer
-from torch.nn import functional as F
 from torch.utils.data import Subset
 
 from skmnist._engine import callbacks, gradients
-from skmnist._engine.batches import Batches, ImageDataset, as_tensor
+from skmnist._engine.batches import Batches, ImageDataset
 from skmnist._engine.device import torch_threads
+from skmnist._engine.evaluation import EvaluatedNet
 from skmnist._engine.interrupts import StopTraining, is_from_signal, marked_signals
 from skmnist._engine.loss import BinaryCrossEntropies, Criterion, is_as_built
 from skmnist._engine.network import MLP
@@ -26,17 +24,14 @@ from skmnist._engine.optimizer import (
     change_settings,
     forget_faint_momentum,
 )
-from skmnist._engine.products import TILE, have_same_bits
+from skmnist._engine.products import have_same_bits
+from skmnist._engine.replay import ReplayedSteps, can_replay
 from skmnist._engine.state import record_rng, restore_rng
 from skmnist._engine.tally import Tally
 from skmnist._sklearn import warn
 
-# Images that are evaluated at once where no gradient is needed: few enough that they
-# and the hidden units stay in the processor's cache.
-EVALUATION_BATCH_SIZE = 512
 
-
-class MLPNet(NeuralNetClassifier):
+class MLPNet(EvaluatedNet):
     """A skorch classifier that keeps the data whole and measures as it trains.
 
     It differs from skorch's: the batches come from whole tensors rather than a
@@ -57,6 +52,7 @@ class MLPNet(NeuralNetClassifier):
         self.rng = rng
         self.augment: Callable[[torch.Tensor], torch.Tensor] | None = None
         self._steps_by_hand = False
+        self._replayed: ReplayedSteps | None = None
 
     @property
     def _default_callbacks(self):
@@ -147,6 +143,8 @@ class MLPNet(NeuralNetClassifier):
             finally:
                 self._forget_unfinished_epoch()
                 self._set_mode(training=False)  # as who looks at the module expects
+                self._replayed = None
+                self._discard_masks()
                 self.notify("on_train_end", **whole)
         self._warn_of_divergence()
 
@@ -177,97 +175,6 @@ class MLPNet(NeuralNetClassifier):
             self.run_single_epoch(valid_batches, False, "valid", self.validation_step)
             self.notify("on_epoch_end", **datasets)
 
-    def forward_numpy(
-        self, X: np.ndarray, head: Callable[[torch.Tensor], torch.Tensor]
-    ) -> np.ndarray:
-        """Return `head` of the logits of images, without a gradient.
-
-        Parameters
-        ----------
-        X : ndarray or CSR matrix of shape (n_samples, n_pixels)
-            The images.
-        head : callable
-            From a tensor of logits to a tensor: softmax, for example.
-
-        Returns
-        -------
-        outputs : ndarray
-            The outputs of all images.
-        """
-        batches = self._evaluation_batches(X)
-        with torch.inference_mode():
-            # Into one array: many small ones would leave the memory of the batches in
-            # pieces.
-            outputs, start = np.empty(0), 0
-            for Xi, _ in batches:
-                part = head(self._logits(Xi)).cpu().numpy()
-                if start == 0:
-                    shape = (batches.n_samples, *part.shape[1:])
-                    outputs = np.empty(shape, part.dtype)
-                outputs[start : start + len(part)] = part
-                start += len(part)
-            return outputs
-
-    def forward_tensor(
-        self, X: Any, head: Callable[[torch.Tensor], torch.Tensor]
-    ) -> torch.Tensor:
-        """Return `head` of the logits of images that are not NumPy's.
-
-        Parameters
-        ----------
-        X : tensor or array of another library, of shape (n_samples, n_pixels)
-            The images.
-        head : callable
-            As for :meth:`forward_numpy`.
-
-        Returns
-        -------
-        outputs : tensor
-            The outputs of all images, on the device of a tensor `X`.
-        """
-        batches = self._evaluation_batches(X)
-        with torch.inference_mode():
-            parts = [head(self._logits(Xi)) for Xi, _ in batches]
-        # Outside: autograd takes no tensor that was made in inference mode.
-        outputs = torch.cat(parts)
-        return outputs.to(X.device) if isinstance(X, torch.Tensor) else outputs
-
-    def _evaluation_batches(self, X):
-        if self.module_.training:
-            self.module_.eval()
-        is_sparse = scipy.sparse.issparse(X)
-        dataset = ImageDataset(X if is_sparse else as_tensor(X, self.device))
-        return Batches(dataset, EVALUATION_BATCH_SIZE, self.device)
-
-    def _logits(self, X):
-        n_missing = -X.shape[0] % TILE
-        if n_missing == 0 or not self._is_module_as_built():
-            return self.module_(X)
-        return self.module_(F.pad(X, (0, 0, 0, n_missing)))[: X.shape[0]]
-
-    def input_gradient(self, X: np.ndarray, classes: np.ndarray) -> np.ndarray:
-        """Return the gradient of one class's logit over the pixels of each image.
-
-        Parameters
-        ----------
-        X : ndarray of shape (n_samples, n_pixels)
-            The images.
-        classes : ndarray of int, shape (n_samples,)
-            For each image the class, encoded as 0 to n_classes - 1.
-
-        Returns
-        -------
-        gradient : ndarray of shape (n_samples, n_pixels)
-            How much the logit grows with each pixel.
-        """
-        self.module_.eval()
-        dtype = self.module_.output.weight.dtype
-        pixels = torch.tensor(X, dtype=dtype, device=self.device, requires_grad=True)
-        logits = self._logits(pixels)
-        columns = torch.as_tensor(classes, device=self.device).unsqueeze(1)
-        (gradient,) = torch.autograd.grad(logits.gather(1, columns).sum(), pixels)
-        return gradient.cpu().numpy()
-
     def check_data(self, X: Any, y: Any = None) -> None:
         """Do nothing: the classifier has checked the data."""
 
@@ -276,7 +183,7 @@ class MLPNet(NeuralNetClassifier):
     ) -> Batches:
         """Return batches of whole tensors, shuffled and augmented for training."""
         if not training:
-            return Batches(dataset, EVALUATION_BATCH_SIZE, self.device)
+            return self.evaluation_batches(dataset)
         return Batches(dataset, self.batch_size, self.device, self.rng, self.augment)
 
     def get_loss(
@@ -298,12 +205,6 @@ class MLPNet(NeuralNetClassifier):
                 "reduction='none'."
             )
         return (losses * sample_weight).mean()
-
-    def predict(self, X: Any) -> np.ndarray:
-        """Return the encoded label of each image, or an indicator of its labels."""
-        if self.predict_nonlinearity == "auto":
-            return super().predict(X)
-        return (self.predict_proba(X) > 0.5).astype(np.int64)
 
     def _zero_grad_optimizer(self, set_to_none=None):
         """Do nothing: the gradients are written over."""
@@ -341,9 +242,6 @@ class MLPNet(NeuralNetClassifier):
             and vars(self).keys().isdisjoint(("get_loss", "infer"))
         )
 
-    def _is_module_as_built(self):
-        return type(self.module_) is MLP and self.module_.is_as_built()
-
     def validation_step(
         self,
         batch: tuple[torch.Tensor, torch.Tensor],
@@ -360,6 +258,10 @@ class MLPNet(NeuralNetClassifier):
                 loss = self.get_loss(y_pred, yi, X=Xi, sample_weight=sample_weight)
         return {"loss": loss, "y_pred": y_pred}
 
+    def _discard_masks(self):
+        if isinstance(self.module_, MLP):
+            self.module_.discard_masks()
+
     def _set_mode(self, training):
         if self.module_.training != training:
             self.module_.train(training)
@@ -371,41 +273,23 @@ class MLPNet(NeuralNetClassifier):
         training: bool,
         prefix: str,
         step_fn: Callable[..., dict[str, torch.Tensor]],
-        **fit_params: Any,
     ) -> None:
         """Go once over the batches and record loss and accuracy of the epoch."""
         if iterator is None:
             return
         torch_threads.take_share()
-        if training and isinstance(self.module_, MLP):
+        if training:
             # So that it can continue from the state that the epoch before recorded.
-            self.module_.discard_masks()
-        are_batches_seen = any(
-            callbacks.sees_batches(each) for _, each in self.callbacks_
-        )
+            self._discard_masks()
         self._steps_by_hand = self._is_as_built()
         tally = Tally()
-        batches = iterator.weighted()
-        is_on_cpu = torch.device(self.device).type == "cpu"
-        # Only where the results do not depend on the number of threads.
-        are_bits_the_same = self._steps_by_hand and is_on_cpu and have_same_bits()
-        if training and are_bits_the_same and not are_batches_seen:
-            batches = torch_threads.watched(batches)
-        for number, (batch, weight) in enumerate(batches):
-            if training and number % STEPS_BETWEEN == 0:
-                forget_faint_momentum(self.optimizer_)
-            if are_batches_seen:
-                self.notify("on_batch_begin", batch=batch, training=training)
-                self._steps_by_hand = self._is_as_built()
-            step = step_fn(batch, sample_weight=weight, **fit_params)
-            tally.add(step, batch[1], weight)
-            if are_batches_seen:
-                self._record_batch(prefix, step["loss"], len(batch[0]))
-                self.notify("on_batch_end", batch=batch, training=training, **step)
-        if not are_batches_seen:
+        if any(callbacks.sees_batches(each) for _, each in self.callbacks_):
+            self._show_batches(iterator, training, prefix, step_fn, tally)
+        else:
+            loss, n_rows = self._run_batches(iterator, training, step_fn, tally)
             # skorch's Checkpoint looks at the last batch, whether it needs it or not.
             self.history.new_batch()
-            self._record_batch(prefix, step["loss"], len(batch[0]))
+            self._record_batch(prefix, loss, n_rows)
         self.history.record_batch(f"{prefix}_images", sum(tally.sizes))
         if training:
             record_rng(self.history, self.rng)
@@ -413,6 +297,37 @@ class MLPNet(NeuralNetClassifier):
         self.record_figure(f"{prefix}_loss", loss, is_better=np.less)
         self.record_figure(f"{prefix}_accuracy", accuracy, is_better=np.greater)
         self.history.record(f"{prefix}_batch_count", len(iterator))
+
+    def _run_batches(self, iterator, training, step_fn, tally):
+        """Do the steps of an epoch; return the loss and the size of the last batch."""
+        batches = iterator.weighted()
+        if training and self._steps_by_hand:
+            if can_replay(iterator, self.optimizer_):
+                self._replayed = ReplayedSteps(step_fn, self.module_, self._replayed)
+                return self._replayed.run(iterator, tally)
+            # Only where the results do not depend on the number of threads.
+            if self.is_on_cpu and have_same_bits():
+                batches = torch_threads.watched(batches)
+        for number, (batch, weight) in enumerate(batches):
+            self._clean_optimizer(training, number)
+            step = step_fn(batch, sample_weight=weight)
+            tally.add(step, batch[1], weight)
+        return step["loss"], len(batch[0])
+
+    def _show_batches(self, iterator, training, prefix, step_fn, tally):
+        """Do the steps of an epoch, and tell the callbacks of each batch."""
+        for number, (batch, weight) in enumerate(iterator.weighted()):
+            self._clean_optimizer(training, number)
+            self.notify("on_batch_begin", batch=batch, training=training)
+            self._steps_by_hand = self._is_as_built()
+            step = step_fn(batch, sample_weight=weight)
+            tally.add(step, batch[1], weight)
+            self._record_batch(prefix, step["loss"], len(batch[0]))
+            self.notify("on_batch_end", batch=batch, training=training, **step)
+
+    def _clean_optimizer(self, training, number):
+        if training and number % STEPS_BETWEEN == 0:
+            forget_faint_momentum(self.optimizer_)
 
     def notify(self, method_name: str, **cb_kwargs: Any) -> None:
         """Tell the callbacks."""

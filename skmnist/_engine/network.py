@@ -101,6 +101,11 @@ class MLP(nn.Sequential):
             if dropout is not None:
                 dropout.discard_masks()
 
+    def mask_generators(self) -> list[torch.Generator]:
+        """Return the generators on a GPU that dropout masks come from."""
+        layers = [dropout for _, dropout in self.blocks if dropout is not None]
+        return [layer.generator for layer in layers if layer.generator is not None]
+
 
 class Dropout(nn.Module):
     """Dropout with a cheap exact mask from a generator of its own.
@@ -108,7 +113,8 @@ class Dropout(nn.Module):
     torch draws its CPU masks one by one from the global generator, which takes a third
     of a training step of a small network. Here each output takes as few random bits as
     the kept fraction needs: 1 for a half, 8 for a multiple of 1 / 256, else 16, exact
-    to 1 / 131,072. Small masks are drawn several at a time, ahead of use.
+    to 1 / 131,072. Small masks are drawn several at a time, ahead of use. On other
+    devices torch draws them, from a generator that `rng` seeds.
 
     Parameters
     ----------
@@ -119,6 +125,7 @@ class Dropout(nn.Module):
     """
 
     masks: list[torch.Tensor]
+    generator: torch.Generator | None
 
     def __init__(self, p: float, rng: np.random.Generator):
         super().__init__()
@@ -145,21 +152,22 @@ class Dropout(nn.Module):
 
     def draw_mask(self, X: torch.Tensor) -> torch.Tensor:
         """Return a new mask like `X`: 0 for what is dropped, else 1 / fraction kept."""
+        if X.device.type != "cpu":
+            return self._draw_on_device(X)
         masks = self.masks
         if not masks or masks[0].shape != X.shape or masks[0].dtype != X.dtype:
             masks = self.masks = self._draw(X)
         return masks.pop()
 
     def discard_masks(self) -> None:
-        """Forget the masks that were drawn ahead."""
+        """Forget the masks that were drawn ahead, and the device's generator."""
         self.masks = []
+        self.generator = None
 
     def _draw(self, X):
         n_masks = max(1, OUTPUTS_AHEAD // X.numel())
         shape = (n_masks, *X.shape)
         scale = 2**self.n_bits / self.n_kept
-        if X.device.type != "cpu":
-            return list(self._draw_on_device(X, shape, scale))
         dtype = np.float64 if X.dtype == torch.float64 else np.float32
         n = math.prod(shape)
         raw = self.rng.bit_generator.random_raw(math.ceil(n * self.n_bits / 64))
@@ -171,12 +179,16 @@ class Dropout(nn.Module):
             masks = np.multiply(bits < self.n_kept, scale, dtype=dtype)
         return list(torch.from_numpy(masks.reshape(shape)))
 
-    def _draw_on_device(self, X, shape, scale):
-        generator = torch.Generator(X.device)
-        generator.manual_seed(int(self.rng.integers(2**63)))
-        bits = torch.empty(shape, dtype=torch.int32, device=X.device)
-        bits.random_(2**self.n_bits, generator=generator)
-        return (bits < self.n_kept).to(X.dtype).mul_(scale)
+    def _draw_on_device(self, X):
+        if self.generator is None:
+            seed = int(self.rng.integers(2**63))
+            self.generator = torch.Generator(X.device).manual_seed(seed)
+        kept = 1 - self.p
+        # An image is a row in memory, as in the products on a GPU. In float32, so that
+        # float64 has the same masks.
+        mask = torch.empty(X.shape[::-1], device=X.device)
+        mask.bernoulli_(kept, generator=self.generator)
+        return mask.to(X.dtype).div_(kept).T
 
     def extra_repr(self) -> str:
         """Name the rate where the module is printed."""

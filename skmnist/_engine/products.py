@@ -77,6 +77,26 @@ def multiply(a: torch.Tensor, b: torch.Tensor, out: torch.Tensor) -> None:
         torch.bmm(a.view(shape), b.expand(n_parts, *b.shape), out=out.view(shape))
 
 
+def multiply_forward(
+    weight: torch.Tensor, inputs: torch.Tensor, bias: torch.Tensor
+) -> torch.Tensor:
+    """Return `weight @ inputs + bias`, where units are rows and images are columns.
+
+    On a GPU an image is a row in memory all the same: for the other way round cuBLAS
+    has no quick product if there are few units, and takes 55 us instead of 7.
+    """
+    if inputs.is_cuda:
+        return torch.mm(inputs.T, weight.T).add_(bias).T
+    return torch.addmm(bias.unsqueeze(1), weight, inputs)
+
+
+def multiply_back(weight: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
+    """Return `weight.T @ gradient`, in memory as `multiply_forward` has it."""
+    if gradient.is_cuda:
+        return torch.mm(gradient.T, weight).T
+    return weight.T @ gradient
+
+
 def have_same_bits() -> bool:
     """Tell whether products have the same bits on any number of threads.
 

@@ -219,7 +219,7 @@ def listen(net):
 def test_the_validation_loss_is_scikit_learns_log_loss(
     monkeypatch, digits, weight, callbacks
 ):
-    monkeypatch.setattr("skmnist._engine.net.EVALUATION_BATCH_SIZE", 30)
+    monkeypatch.setattr("skmnist._engine.evaluation.BATCH_SIZE", 30)
     X, y = digits[0].astype(np.float64), digits[1]
     valid = {"X_val": X[:100], "y_val": y[:100], "sample_weight_val": weight}
 

@@ -34,9 +34,9 @@ def test_without_dropout_there_is_no_layer_for_it():
 
 @pytest.mark.parametrize("p", [0.5, 0.25, 1 / 3])
 def test_the_masks_of_a_device_keep_the_fraction_asked_for(p):
-    X = torch.empty(0, dtype=torch.float64)
+    X = torch.empty(100, 1000, dtype=torch.float64)
 
-    masks = make_dropout(p)._draw_on_device(X, (100, 1000), 1 / (1 - p))
+    masks = make_dropout(p)._draw_on_device(X)
 
     assert set(masks.unique().tolist()) == {0.0, 1 / (1 - p)}
     assert masks.count_nonzero() / masks.numel() == pytest.approx(1 - p, abs=0.01)
@@ -44,13 +44,24 @@ def test_the_masks_of_a_device_keep_the_fraction_asked_for(p):
 
 def test_the_masks_of_a_device_are_new_each_time_and_follow_the_seed():
     def draw(dropout):
-        return tuple(dropout._draw_on_device(torch.empty(0), (64,), 2.0).tolist())
+        return tuple(dropout._draw_on_device(torch.empty(8, 8)).flatten().tolist())
 
     dropout = make_dropout(0.5)
     masks = [draw(dropout) for _ in range(200)]
 
     assert len(set(masks)) == 200
     assert draw(make_dropout(0.5)) == masks[0]
+
+
+def test_the_masks_of_a_device_are_the_same_in_each_float_type():
+    single, double = (
+        make_dropout(0.5)._draw_on_device(torch.empty(30, 40, dtype=dtype))
+        for dtype in (torch.float32, torch.float64)
+    )
+
+    assert single.dtype == torch.float32
+    assert double.dtype == torch.float64
+    assert torch.equal(single, double.float())
 
 
 def test_no_hidden_layer_is_a_linear_model():

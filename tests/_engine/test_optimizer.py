@@ -10,7 +10,7 @@ import skorch.callbacks
 import torch
 from numpy.testing import assert_allclose
 
-from skmnist._engine.optimizer import FusedAdam, FusedAdamW
+from skmnist._engine.optimizer import MAX_PIECES, FusedAdam, FusedAdamW, _cut
 from small_models import small
 
 PAIRS = [(FusedAdam, torch.optim.Adam), (FusedAdamW, torch.optim.AdamW)]
@@ -278,7 +278,11 @@ def test_momentum_without_gradient_does_not_become_subnormal(
     X, y = digits[0][:50].copy(), digits[1][:50]
     X[:, 0] = 1
     model = small(
-        optimizer=optimizer, optimizer_params=settings, batch_size=5, warm_start=True
+        optimizer=optimizer,
+        optimizer_params=settings,
+        batch_size=5,
+        warm_start=True,
+        device="cpu",
     ).fit(X, y)
     X[:, 0] = 0
 
@@ -288,3 +292,24 @@ def test_momentum_without_gradient_does_not_become_subnormal(
     momentum = model.net_.optimizer_.state[weight][name]
     assert (momentum[:, 0] == 0).all()
     assert (momentum[:, 10] != 0).any()
+
+
+def test_tensors_are_cut_into_as_many_pieces_as_one_kernel_takes():
+    tensors = [torch.rand(40, 30), torch.rand(7)]
+    lists, counts = [tensors, [tensor + 1 for tensor in tensors], []], [1, 2]
+
+    (pieces, others, none), each = _cut(lists, counts)
+
+    assert len(pieces) == len(others) == len(each) == MAX_PIECES - 1
+    assert none == []
+    assert each == [1] * (len(each) - 1) + [2]
+    assert torch.equal(torch.cat(pieces[:-1]), tensors[0].flatten())
+    assert torch.equal(torch.cat(others), torch.cat(pieces) + 1)
+    pieces[0].zero_()
+    assert tensors[0].flatten()[: len(pieces[0])].count_nonzero() == 0
+
+
+def test_tensors_with_gaps_are_not_cut():
+    lists, counts = [[torch.rand(40, 30).T]], [1]
+
+    assert _cut(lists, counts) == (lists, counts)

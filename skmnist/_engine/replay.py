@@ -1,0 +1,120 @@
+"""Training steps on a GPU: recorded once an epoch as a CUDA graph, then replayed."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Callable
+from typing import Any, cast
+
+import torch
+
+from skmnist._engine.batches import Batches
+from skmnist._engine.internals import has_step_hooks
+from skmnist._engine.network import MLP
+from skmnist._engine.optimizer import FusedAdam, FusedAdamW
+from skmnist._engine.tally import Tally
+
+Step = Callable[..., dict[str, torch.Tensor]]
+
+# Whole batches of an epoch, from which on it is recorded: that takes as long as a few
+# steps.
+MIN_STEPS = 8
+
+
+def can_replay(batches: Batches, optimizer: torch.optim.Optimizer) -> bool:
+    """Tell whether the steps by hand of an epoch can be recorded, and gain by it."""
+    return (
+        batches.are_on_gpu
+        and batches.n_samples // batches.batch_size >= MIN_STEPS
+        and type(optimizer) in (FusedAdam, FusedAdamW, torch.optim.SGD)
+        and not has_step_hooks(optimizer)
+        and hasattr(torch.cuda.CUDAGraph, "register_generator_state")
+    )
+
+
+@functools.cache
+def _find_stream(device, thread):
+    # One for all recordings of a thread: cuBLAS keeps memory for each.
+    return torch.cuda.Stream(device)
+
+
+class ReplayedSteps:
+    """The training steps of an epoch, of which the second is recorded and replayed.
+
+    A step of a small network is thirty kernels of a few microseconds each, and Python
+    takes several times as long to launch them as a GPU to run them. What is recorded
+    reads and writes the same memory each time, and holds for as long as only numbers
+    change: for an epoch in which no callback looks at batches.
+
+    Parameters
+    ----------
+    step : callable
+        From a batch (images, labels) and its `sample_weight` to its loss and logits.
+    module : MLP
+        The network, which has the generators of the dropout masks.
+    earlier : ReplayedSteps, default=None
+        Those of the epoch before, whose memory these take over.
+    """
+
+    def __init__(self, step: Step, module: MLP, earlier: ReplayedSteps | None = None):
+        self.step = step
+        self.module = module
+        self.graph: Any = None if earlier is None else earlier.graph
+
+    def run(self, batches: Batches, tally: Tally) -> tuple[torch.Tensor, int]:
+        """Go over the batches once; return the loss and the size of the last one."""
+        order = cast(torch.Tensor, batches.order())
+        size = batches.batch_size
+        n_whole = len(order) // size
+        # Not replayed, since it also makes what the optimizer keeps.
+        result, *labels = self._step(batches, order[:size])
+        tally.add(result, *labels)
+        rows = order[size : n_whole * size].view(-1, size)
+        losses, logits = self._replay(batches, rows, result)
+        mean = {"loss": losses.double().mean(), "y_pred": logits.flatten(0, 1)}
+        tally.add(mean, *batches.select_labels(rows.flatten()))
+        if n_whole * size == len(order):
+            return losses[-1], size
+        result, *labels = self._step(batches, order[n_whole * size :])
+        tally.add(result, *labels)
+        return result["loss"], len(order) % size
+
+    def _step(self, batches, rows):
+        y, weight = batches.select_labels(rows)
+        X = batches.select_images(rows)
+        return self.step((X, y), sample_weight=weight), y, weight
+
+    def _replay(self, batches, rows, like):
+        """Do the steps of some rows, of shape (n_steps, batch_size)."""
+        number = torch.zeros(1, dtype=torch.int64, device=rows.device)
+        losses = like["loss"].new_empty(len(rows))
+        logits = like["y_pred"].new_empty((len(rows), *like["y_pred"].shape))
+
+        def step():
+            result, *_ = self._step(batches, rows.index_select(0, number).view(-1))
+            losses.index_copy_(0, number, result["loss"].view(1))
+            logits.index_copy_(0, number, result["y_pred"].unsqueeze(0))
+            number.add_(1)
+
+        self.graph = self._record(step, rows.device)
+        for _ in range(len(rows)):
+            self.graph.replay()
+        return losses, logits
+
+    def _record(self, function, device):
+        graph = torch.cuda.CUDAGraph()
+        for generator in self.module.mask_generators():
+            graph.register_generator_state(generator)
+        stream = _find_stream(device, threading.get_ident())
+        stream.wait_stream(torch.cuda.current_stream(device))
+        pool = None if self.graph is None else self.graph.pool()
+        with torch.cuda.stream(stream):
+            # Not `torch.cuda.graph`, which collects garbage: 0.2 s an epoch. And other
+            # threads may go on.
+            graph.capture_begin(pool, capture_error_mode="thread_local")
+            try:
+                function()
+            finally:
+                graph.capture_end()
+        return graph
