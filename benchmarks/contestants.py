@@ -12,7 +12,7 @@ import os
 import time
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -43,6 +43,8 @@ class Setting:
         The step size of Adam.
     seed : int, default=0
         Determines weights, order and dropout.
+    device : str, default="cpu"
+        Where those that use torch fit; JAX is told by the environment.
     """
 
     n_rows: int = 48_000
@@ -52,6 +54,7 @@ class Setting:
     dropout: float = 0.5
     learning_rate: float = 1e-3
     seed: int = 0
+    device: str = "cpu"
 
     @property
     def n_valid(self) -> int:
@@ -119,7 +122,7 @@ def fit_skmnist(X_train, y_train, X_valid, y_valid, setting):
         learning_rate=setting.learning_rate,
         batch_size=setting.batch_size,
         max_epochs=setting.epochs,
-        device="cpu",
+        device=setting.device,
         random_state=setting.seed,
     )
     model.fit(X_train, y_train, X_val=X_valid, y_val=y_valid)
@@ -131,6 +134,14 @@ def fit_skmnist_medium(X_train, y_train, X_valid, y_valid, setting):
     import torch
 
     torch.set_float32_matmul_precision("medium")
+    return fit_skmnist(X_train, y_train, X_valid, y_valid, setting)
+
+
+def fit_skmnist_tf32(X_train, y_train, X_valid, y_valid, setting):
+    """Fit with this package, with torch allowed to multiply in TF32 on a GPU."""
+    import torch
+
+    torch.set_float32_matmul_precision("high")
     return fit_skmnist(X_train, y_train, X_valid, y_valid, setting)
 
 
@@ -159,6 +170,7 @@ def fit_skorch(X_train, y_train, X_valid, y_valid, setting):
         max_epochs=setting.epochs,
         train_split=predefined_split(Dataset(X_valid, y_valid)),
         callbacks=[train_accuracy],
+        device=setting.device,
         verbose=0,
     )
     net.fit(X_train, y_train)
@@ -263,8 +275,11 @@ def fit_by_hand(X_train, y_train, X_valid, y_valid, setting):
     from torch.nn.functional import cross_entropy
 
     torch.manual_seed(setting.seed)
-    X, y, X_valid, y_valid = map(torch.from_numpy, (X_train, y_train, X_valid, y_valid))
-    model = make_module(X.shape[1], setting)
+    X, y, X_valid, y_valid = (
+        torch.from_numpy(array).to(setting.device)
+        for array in (X_train, y_train, X_valid, y_valid)
+    )
+    model = make_module(X.shape[1], setting).to(setting.device)
     optimizer = torch.optim.Adam(
         model.parameters(), lr=setting.learning_rate, fused=True
     )
@@ -272,7 +287,8 @@ def fit_by_hand(X_train, y_train, X_valid, y_valid, setting):
     for _ in range(setting.epochs):
         model.train()
         loss_sum = n_correct = 0
-        for rows in torch.randperm(len(X)).split(setting.batch_size):
+        order = torch.randperm(len(X), device=X.device)
+        for rows in order.split(setting.batch_size):
             X_batch, y_batch = X[rows], y[rows]
             optimizer.zero_grad()
             logits = model(X_batch)
@@ -449,7 +465,8 @@ def predict_module(model, X):
     import torch
 
     with torch.inference_mode():
-        return model.eval()(torch.from_numpy(X)).argmax(dim=1).numpy()
+        X = torch.from_numpy(X).to(next(model.parameters()).device)
+        return model.eval()(X).argmax(dim=1).cpu().numpy()
 
 
 @functools.cache
@@ -541,4 +558,17 @@ CONTESTANTS = {
     "floor_cold": Contestant(
         "floor with cold weights", ("torch",), multiply_cold, predict=None
     ),
+}
+# On a GPU. JAX multiplies in TF32 there unless it is told not to, torch only if it is.
+GPU_CONTESTANTS = {
+    "skmnist": CONTESTANTS["skmnist"],
+    "skmnist_tf32": Contestant(
+        "skmnist, TF32", ("skmnist",), fit_skmnist_tf32, predict_estimator
+    ),
+    "jax": replace(
+        CONTESTANTS["jax"], environment={"JAX_DEFAULT_MATMUL_PRECISION": "float32"}
+    ),
+    "jax_tf32": replace(CONTESTANTS["jax"], label="hand-written loop (JAX), TF32"),
+    "by_hand": CONTESTANTS["by_hand"],
+    "skorch": CONTESTANTS["skorch"],
 }

@@ -30,7 +30,7 @@ from typing import NamedTuple
 
 import joblib
 import numpy as np
-from contestants import CONTESTANTS, Setting, scale
+from contestants import CONTESTANTS, GPU_CONTESTANTS, Contestant, Setting, scale
 
 RESULTS = Path(__file__).parent / "results"
 ALONE = Path(__file__).parent / "alone.py"
@@ -39,6 +39,8 @@ PACKAGES = (
     *("tensorflow", "tensorflow_cpu", "numpy"),
 )
 
+# In `gpu.py` those of the same name fit on a GPU.
+ALL_CONTESTANTS = {**CONTESTANTS, **GPU_CONTESTANTS}
 GROWTH_CONTESTANTS = ("skmnist", "jax", "by_hand", "sklearn", "skorch", "floor")
 # Those who are timed to an accuracy, and as a whole process.
 RIVALS = (
@@ -237,10 +239,12 @@ def load_mnist() -> Mnist:
     return Mnist(*train, *test)
 
 
-def find_contestants() -> tuple[list[str], list[str]]:
+def find_contestants(
+    contestants: dict[str, Contestant] = CONTESTANTS,
+) -> tuple[list[str], list[str]]:
     """Return the contestants that are installed, and why others are left out."""
     present, notes = [], []
-    for name, contestant in CONTESTANTS.items():
+    for name, contestant in contestants.items():
         missing = contestant.find_missing()
         if missing:
             notes.append(
@@ -287,7 +291,7 @@ def measure_tables(plan: Plan, workers: dict[str, Worker]) -> list[dict]:
 
 def compile_programs(worker: Worker, name: str, settings: list[Setting]) -> None:
     """Let a contestant compile what it compiles once for each size."""
-    if CONTESTANTS[name].is_compiled:
+    if ALL_CONTESTANTS[name].is_compiled:
         for setting in settings:
             worker.ask(measure_fit, name, replace(setting, epochs=1))
 
@@ -457,12 +461,12 @@ def serve(pipe, mnist: Mnist) -> None:
 
 def load_package(mnist: Mnist, name: str) -> None:
     """Import what takes long."""
-    CONTESTANTS[name].load()
+    ALL_CONTESTANTS[name].load()
 
 
 def measure_fit(mnist: Mnist, name: str, setting: Setting) -> dict[str, float | None]:
     """Return the time, test accuracy and peak memory of one fit."""
-    contestant = CONTESTANTS[name]
+    contestant = ALL_CONTESTANTS[name]
     data = make_data(mnist, setting)
     before = forget_peak()
     start = time.perf_counter()
