@@ -120,7 +120,7 @@ class Watch(skorch.callbacks.Callback):
         self.seen = {True: training, False: validation}
 
     def on_batch_begin(self, net, batch, training, **kwargs):
-        self.seen[training].append(batch[0].numpy().copy())
+        self.seen[training].append(batch[0].cpu().numpy().copy())
 
 
 def test_training_images_alone_are_augmented(digits):
@@ -211,7 +211,7 @@ def test_images_that_are_no_squares_need_rows_and_columns(digits, augmentation):
         (lambda images: images.flatten(1), r"of shape \(2, 64\)"),
         (lambda images: images[:1], r"of shape \(1, 1, 8, 8\)"),
         (lambda images: images.int(), r"a tensor of torch\.int32"),
-        (lambda images: images.numpy(), "a ndarray"),
+        (lambda images: images.cpu().numpy(), "a ndarray"),
         (lambda images: None, "a NoneType; give one that returns a float tensor"),
         (lambda images: images / 0, "NaN or infinite values"),
     ],
@@ -235,7 +235,8 @@ def test_floats_of_another_precision_are_cast(digits):
 
 
 def test_a_module_may_augment(digits):
-    model = small(augmentation=torch.nn.Sequential(torch.nn.Conv2d(1, 1, 1)))
+    conv = torch.nn.Sequential(torch.nn.Conv2d(1, 1, 1))
+    model = small(augmentation=conv, device="cpu")
 
     assert clone(model).fit(*digits).n_iter_ == 2
 

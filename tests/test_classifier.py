@@ -83,7 +83,7 @@ def test_the_network_trains_in_the_float_type_that_it_is_given(digits, given, tr
     classifier = small().fit((X > 0.5).astype(given), y)
 
     assert classifier.predict_proba(X).dtype == trained
-    assert next(classifier.module_.parameters()).detach().numpy().dtype == trained
+    assert next(classifier.module_.parameters()).detach().cpu().numpy().dtype == trained
 
 
 def test_a_batch_may_be_larger_than_the_data():

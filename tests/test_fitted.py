@@ -229,7 +229,7 @@ def test_weights_are_set_after_a_fit_only():
 
 def test_layers_that_a_callback_has_put_in_have_no_coefs(digits):
     def replace(net):
-        net.module_.output = torch.nn.Linear(16, 10)
+        net.module_.output = torch.nn.Linear(16, 10).to(net.device)
 
     model = small(callbacks=[OnTrainBegin(replace)]).fit(*digits)
 

@@ -249,7 +249,7 @@ def test_weights_stand_in_the_order_of_the_layers(fitted, digits):
     X, _ = digits
     first, last = weight_matrices(fitted)
     first_bias, last_bias = (
-        b for n, b in fitted.module_.state_dict().items() if "bias" in n
+        b.cpu() for n, b in fitted.module_.state_dict().items() if "bias" in n
     )
 
     hidden = np.maximum(X @ first.T + first_bias.numpy(), 0)

@@ -45,7 +45,7 @@ def test_the_default_network_learns_several_labels_of_mnist(mnist):
     model = make_pipeline(ImageScaler(), MNISTMLPClassifier(random_state=0))
     model.fit(X, y)
 
-    assert model.score(X_test, y_test) > 0.92
+    assert model.score(X_test, y_test) > 0.91
     assert_array_equal(model.classes_, [0, 1, 2])
 
 

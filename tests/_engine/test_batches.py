@@ -75,7 +75,7 @@ def test_training_copies_neither_images_nor_their_split(digits):
         def on_epoch_begin(self, net, dataset_train, dataset_valid, **kwargs):
             seen.extend([dataset_train.dataset.X, dataset_valid.dataset.X])
 
-    fit(digits, Keep(), max_epochs=1)
+    fit(digits, Keep(), max_epochs=1, device="cpu")
 
     assert {tensor.data_ptr() for tensor in seen} == {X.ctypes.data}
 

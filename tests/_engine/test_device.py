@@ -229,7 +229,11 @@ def test_a_fit_without_free_cores_goes_on_with_one_thread(mnist, request):
 
     # Without validation, so that it is the training that is watched.
     model = MNISTMLPClassifier(
-        max_epochs=2, validation_split=None, callbacks=[Note], random_state=0
+        max_epochs=2,
+        validation_split=None,
+        callbacks=[Note],
+        device="cpu",
+        random_state=0,
     )
     expected = model.fit(X, y).predict_proba(X)
     request.getfixturevalue("busy_machine")
@@ -271,6 +275,6 @@ def test_training_in_bfloat16_with_amx_is_not_watched(
     monkeypatch.setattr(products, "is_intel", lambda: is_intel)
     precision("medium")
 
-    small(max_epochs=20, validation_split=None).fit(*digits)
+    small(max_epochs=20, validation_split=None, device="cpu").fit(*digits)
 
     assert busy_machine.limit == limit

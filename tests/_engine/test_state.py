@@ -95,7 +95,7 @@ def put_in_a_layer(net):
 
 
 def put_in_a_module(net):
-    net.module_ = torch.nn.Linear(64, 10)
+    net.module_ = torch.nn.Linear(64, 10).to(net.device)
     net.initialize_optimizer()
 
 
@@ -124,7 +124,7 @@ def test_a_net_with_a_hook_is_pickled(digits):
 
 def test_a_net_moves_to_another_device_with_all_its_state(digits):
     X, y = digits
-    model = small(device="auto").fit(X, y)
+    model = small(device="auto", dropout=0.0).fit(X, y)  # masks are of a device
     moved = pickle.loads(pickle.dumps(model)).set_params(device="cpu")
     moved.net_.device = "elsewhere"
 
@@ -138,7 +138,7 @@ def test_a_net_moves_to_another_device_with_all_its_state(digits):
 
 def test_a_model_of_a_missing_device_loads_on_the_cpu(digits):
     X, y = digits
-    classifier = small().fit(X, y)
+    classifier = small(device="cpu").fit(X, y)
     state = pickle.loads(pickle.dumps(classifier.__getstate__()))
     state["_built_with"]["device"] = "cuda:77"
 

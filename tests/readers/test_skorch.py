@@ -72,7 +72,7 @@ class Normalize(Callback):
     def on_train_begin(self, net, **kwargs):
         net.module_.activation_1 = torch.nn.Sequential(
             torch.nn.BatchNorm1d(256, dtype=torch.float64), torch.nn.ReLU()
-        )
+        ).to(net.device)
         net.initialize_optimizer()
 
 
@@ -168,7 +168,7 @@ def test_a_loss_and_a_layer_of_ones_own():
 
     expected = classifier.predict_proba(X_test)
     torch.save(classifier.module_, "module.pt")
-    module = torch.load("module.pt", weights_only=False).eval()
+    module = torch.load("module.pt", "cpu", weights_only=False).eval()
     with torch.no_grad():
         probabilities = module(torch.tensor(X_test)).softmax(dim=1)
     assert probabilities.numpy() == pytest.approx(expected)
