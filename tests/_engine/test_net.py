@@ -322,6 +322,14 @@ def override_get_loss(seen):
     return put_in
 
 
+def override_train_step(seen):
+    def put_in(net):
+        step = net.train_step
+        net.train_step = lambda *args, **kw: seen.append("step") or step(*args, **kw)
+
+    return put_in
+
+
 def override_forward(seen):
     def put_in(net):
         forward = net.module_.hidden_1.forward
@@ -342,6 +350,7 @@ def override_forward(seen):
         replace_module,
         override_criterion,
         override_get_loss,
+        override_train_step,
         override_forward,
     ],
 )
