@@ -160,10 +160,9 @@ class Batches:
         return select_rows(cast(torch.Tensor, y), rows), weight
 
     @property
-    def are_on_gpu(self) -> bool:
-        """Whether to select a batch is work of a GPU alone."""
-        is_on_gpu = isinstance(self.X, torch.Tensor) and self.X.is_cuda
-        return is_on_gpu and self.augment is None
+    def can_be_recorded(self) -> bool:
+        """Whether a batch is selected on a CUDA device alone."""
+        return getattr(self.X, "is_cuda", False) and self.augment is None
 
     def order(self) -> torch.Tensor | slice:
         """Return the order of the rows in the next pass."""

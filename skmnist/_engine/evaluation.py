@@ -1,4 +1,4 @@
-"""A net that computes: logits of images, and their gradients over the pixels."""
+"""The skorch net without its training: logits, and gradients over the pixels."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ BATCH_SIZE = 512
 BATCH_SIZE_ON_DEVICE = 8192
 
 
-class EvaluatedNet(NeuralNetClassifier):
-    """A skorch classifier that computes on whole arrays."""
+class EvaluationNet(NeuralNetClassifier):
+    """A skorch classifier that takes whole arrays of images."""
 
     def forward_numpy(
         self, X: np.ndarray, head: Callable[[torch.Tensor], torch.Tensor]

@@ -15,7 +15,8 @@ from torch.utils.data import Subset
 from skmnist._engine import callbacks, gradients
 from skmnist._engine.batches import Batches, ImageDataset
 from skmnist._engine.device import torch_threads
-from skmnist._engine.evaluation import EvaluatedNet
+from skmnist._engine.evaluation import EvaluationNet
+from skmnist._engine.internals import has_replaced_step
 from skmnist._engine.interrupts import StopTraining, is_from_signal, marked_signals
 from skmnist._engine.loss import BinaryCrossEntropies, Criterion, is_as_built
 from skmnist._engine.network import MLP
@@ -31,8 +32,11 @@ from skmnist._engine.state import record_rng, restore_rng
 from skmnist._engine.tally import Tally
 from skmnist._sklearn import warn
 
+# Methods that a callback may replace, which steps by hand do not call.
+OVERRIDABLE = ("get_loss", "infer", "train_step", "train_step_single")
 
-class MLPNet(EvaluatedNet):
+
+class MLPNet(EvaluationNet):
     """A skorch classifier that keeps the data whole and measures as it trains.
 
     It differs from skorch's: the batches come from whole tensors rather than a
@@ -54,6 +58,9 @@ class MLPNet(EvaluatedNet):
         self.augment: Callable[[torch.Tensor], torch.Tensor] | None = None
         self._steps_by_hand = False
         self._replayed: ReplayedSteps | None = None
+
+    def __getstate__(self):
+        return {**super().__getstate__(), "_replayed": None}  # it is of a GPU
 
     @property
     def _default_callbacks(self):
@@ -145,7 +152,6 @@ class MLPNet(EvaluatedNet):
                 self._forget_unfinished_epoch()
                 self._set_mode(training=False)  # as who looks at the module expects
                 self._replayed = None
-                self._discard_masks()
                 self.notify("on_train_end", **whole)
         self._warn_of_divergence()
 
@@ -237,7 +243,7 @@ class MLPNet(EvaluatedNet):
         return {"loss": loss.detach(), "y_pred": y_pred.detach()}
 
     def _step_by_hand(self, batch, sample_weight=None):
-        # skorch's way to the same takes longer: a closure, and callbacks to tell.
+        # Without skorch's closure and notifications, which nobody needs here.
         step = self.train_step_single(batch, sample_weight)
         self.optimizer_.step()
         return step
@@ -246,7 +252,7 @@ class MLPNet(EvaluatedNet):
         return (
             self._is_module_as_built()
             and is_as_built(self.criterion_)
-            and vars(self).keys().isdisjoint(("get_loss", "infer", "train_step"))
+            and vars(self).keys().isdisjoint(OVERRIDABLE)
         )
 
     def validation_step(
@@ -265,10 +271,6 @@ class MLPNet(EvaluatedNet):
                 loss = self.get_loss(y_pred, yi, X=Xi, sample_weight=sample_weight)
         return {"loss": loss, "y_pred": y_pred}
 
-    def _discard_masks(self):
-        if isinstance(self.module_, MLP):
-            self.module_.discard_masks()
-
     def _set_mode(self, training):
         if self.module_.training != training:
             self.module_.train(training)
@@ -285,9 +287,9 @@ class MLPNet(EvaluatedNet):
         if iterator is None:
             return
         torch_threads.take_share()
-        if training:
+        if training and isinstance(self.module_, MLP):
             # So that it can continue from the state that the epoch before recorded.
-            self._discard_masks()
+            self.module_.discard_masks()
         self._steps_by_hand = self._is_as_built()
         tally = Tally()
         if any(callbacks.sees_batches(each) for _, each in self.callbacks_):
@@ -307,16 +309,17 @@ class MLPNet(EvaluatedNet):
 
     def _run_batches(self, iterator, training, step_fn, tally):
         """Do the steps of an epoch; return the loss and the size of the last batch."""
-        batches = iterator.weighted()
-        if training and self._steps_by_hand:
+        is_by_hand = training and self._steps_by_hand
+        if is_by_hand and not has_replaced_step(self.optimizer_):
             if isinstance(self.optimizer_, FusedStep):
                 step_fn = self._step_by_hand
             if can_replay(iterator, self.optimizer_):
                 self._replayed = ReplayedSteps(step_fn, self.module_, self._replayed)
                 return self._replayed.run(iterator, tally)
-            # Only where the results do not depend on the number of threads.
-            if self.is_on_cpu and have_same_bits():
-                batches = torch_threads.watched(batches)
+        batches = iterator.weighted()
+        # Only where the results do not depend on the number of threads.
+        if is_by_hand and self.is_on_cpu and have_same_bits():
+            batches = torch_threads.watched(batches)
         for number, (batch, weight) in enumerate(batches):
             self._clean_optimizer(training, number)
             step = step_fn(batch, sample_weight=weight)

@@ -113,8 +113,8 @@ class Dropout(nn.Module):
     torch draws its CPU masks one by one from the global generator, which takes a third
     of a training step of a small network. Here each output takes as few random bits as
     the kept fraction needs: 1 for a half, 8 for a multiple of 1 / 256, else 16, exact
-    to 1 / 131,072. Small masks are drawn several at a time, ahead of use. On other
-    devices torch draws them, from a generator that `rng` seeds.
+    to 1 / 131,072. Small masks are drawn several at a time, ahead of use. On devices
+    other than the CPU torch draws them, from a generator that `rng` seeds.
 
     Parameters
     ----------
@@ -164,6 +164,10 @@ class Dropout(nn.Module):
         self.masks = []
         self.generator = None
 
+    def __getstate__(self):
+        # Masks ahead take megabytes, and a generator is of a device.
+        return {**vars(self), "masks": [], "generator": None}
+
     def _draw(self, X):
         n_masks = max(1, OUTPUTS_AHEAD // X.numel())
         shape = (n_masks, *X.shape)
@@ -186,7 +190,7 @@ class Dropout(nn.Module):
         kept = 1 - self.p
         # An image is a row in memory, as in the products on a GPU. In float32, so that
         # float64 has the same masks.
-        mask = torch.empty(X.shape[::-1], device=X.device)
+        mask = X.new_empty(X.shape[::-1], dtype=torch.float32)
         mask.bernoulli_(kept, generator=self.generator)
         return mask.to(X.dtype).div_(kept).T
 

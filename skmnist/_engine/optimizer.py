@@ -16,8 +16,8 @@ from skmnist._engine import internals
 FAINT = 1e-30
 STEPS_BETWEEN = 100
 
-# The tensors that one kernel of a fused optimizer takes on a GPU, if there are five of
-# each parameter.
+# How many tensors of each list one kernel of a fused optimizer takes on a GPU, if there
+# are five lists, as with amsgrad.
 MAX_PIECES = 30
 
 
@@ -25,8 +25,7 @@ class FusedStep(Optimizer):
     """The step of a fused optimizer, without the bookkeeping of torch's own.
 
     That takes longer than the kernel where a network is small. Parameters, state and
-    numbers are torch's with `fused=True`. Hooks of the instance are called; those that
-    are registered for all optimizers at once are not.
+    numbers are torch's with `fused=True`.
     """
 
     kernel: Callable[..., None]
@@ -98,7 +97,7 @@ class FusedStep(Optimizer):
             [state["max_exp_avg_sq"] for state in states if group["amsgrad"]],
         ]
         counts = [state["step"] for state in states]
-        # Only then: to cut them up takes longer than the GPU gains by it.
+        # Only while steps are recorded: to cut them up takes longer than it saves.
         if params[0].is_cuda and torch.cuda.is_current_stream_capturing():
             tensors, counts = _cut(tensors, counts)
         self.kernel(
@@ -116,7 +115,8 @@ class FusedStep(Optimizer):
     def _start(self, param, group):
         names = ["exp_avg", "exp_avg_sq"] + ["max_exp_avg_sq"] * group["amsgrad"]
         state = {name: torch.zeros_like(param) for name in names}
-        self.state[param] = {"step": torch.zeros((), device=param.device), **state}
+        count = torch.zeros((), dtype=torch.float32, device=param.device)
+        self.state[param] = {"step": count, **state}
         return self.state[param]
 
 
@@ -130,6 +130,7 @@ def _cut(lists, counts):
         return lists, counts
     n_pieces = max(1, MAX_PIECES - len(counts))  # each tensor ends with a smaller one
     size = -(-sum(map(torch.Tensor.numel, lists[0])) // n_pieces)
+    size = -(-size // 4) * 4  # the kernel takes four at once where they are aligned
     cut = [[tensor.view(-1).split(size) for tensor in tensors] for tensors in lists]
     counts = [
         count for count, pieces in zip(counts, cut[0], strict=True) for _ in pieces
@@ -157,14 +158,14 @@ OPTIMIZERS: dict[Any, type[Optimizer]] = {
     "adagrad": torch.optim.Adagrad,
 }
 # Where torch can do a whole optimizer step in one kernel.
-FUSED_ANYWHERE: dict[Any, type[Optimizer]] = {
+FUSED: dict[Any, type[Optimizer]] = {
     "adam": FusedAdam if internals.ADAM_KERNEL else torch.optim.Adam,
     "adamw": FusedAdamW if internals.ADAMW_KERNEL else torch.optim.AdamW,
     "sgd": torch.optim.SGD,
 }
 FUSED_OPTIMIZERS = {
-    "cpu": {**FUSED_ANYWHERE, "adagrad": torch.optim.Adagrad},
-    "cuda": FUSED_ANYWHERE,
+    "cpu": {**FUSED, "adagrad": torch.optim.Adagrad},
+    "cuda": FUSED,
 }
 
 

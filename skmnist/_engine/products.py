@@ -57,7 +57,8 @@ def row_major(factor: torch.Tensor) -> torch.Tensor:
     In float64, where both factors lie in memory along the axis that is summed over, MKL
     shares out that axis too, and the sums depend on the number of threads.
     """
-    return factor.contiguous() if factor.dtype == torch.float64 else factor
+    is_in_mkl = factor.dtype == torch.float64 and factor.is_cpu
+    return factor.contiguous() if is_in_mkl else factor
 
 
 def multiply(a: torch.Tensor, b: torch.Tensor, out: torch.Tensor) -> None:

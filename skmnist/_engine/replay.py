@@ -17,15 +17,17 @@ from skmnist._engine.tally import Tally
 
 Step = Callable[..., dict[str, torch.Tensor]]
 
-# Whole batches of an epoch, from which on it is recorded: that takes as long as a few
-# steps.
+# Recording takes as long as a few steps, so an epoch of fewer whole batches is not
+# recorded.
 MIN_STEPS = 8
+# While a thread records, torch lets no other use its own random generator on that GPU.
+LOCK = threading.Lock()
 
 
 def can_replay(batches: Batches, optimizer: torch.optim.Optimizer) -> bool:
-    """Tell whether the steps by hand of an epoch can be recorded, and gain by it."""
+    """Tell whether the steps by hand of an epoch can be recorded, and are worth it."""
     return (
-        batches.are_on_gpu
+        batches.can_be_recorded
         and batches.n_samples // batches.batch_size >= MIN_STEPS
         and type(optimizer) in (FusedAdam, FusedAdamW, torch.optim.SGD)
         and not has_step_hooks(optimizer)
@@ -34,8 +36,8 @@ def can_replay(batches: Batches, optimizer: torch.optim.Optimizer) -> bool:
 
 
 @functools.cache
-def _find_stream(device, thread):
-    # One for all recordings of a thread: cuBLAS keeps memory for each.
+def _find_stream(device):
+    # One for all recordings: cuBLAS keeps memory for each.
     return torch.cuda.Stream(device)
 
 
@@ -43,9 +45,9 @@ class ReplayedSteps:
     """The training steps of an epoch, of which the second is recorded and replayed.
 
     A step of a small network is thirty kernels of a few microseconds each, and Python
-    takes several times as long to launch them as a GPU to run them. What is recorded
-    reads and writes the same memory each time, and holds for as long as only numbers
-    change: for an epoch in which no callback looks at batches.
+    takes several times as long to launch them as a GPU to run them. A recording uses
+    fixed memory and settings, so it is valid for one epoch, if no callback looks at its
+    batches.
 
     Parameters
     ----------
@@ -97,21 +99,23 @@ class ReplayedSteps:
             logits.index_copy_(0, number, result["y_pred"].unsqueeze(0))
             number.add_(1)
 
-        self.graph = self._record(step, rows.device)
+        with LOCK:
+            self.graph = self._record(step, rows.device)
         for _ in range(len(rows)):
-            self.graph.replay()
+            with LOCK:
+                self.graph.replay()
         return losses, logits
 
     def _record(self, function, device):
         graph = torch.cuda.CUDAGraph()
         for generator in self.module.mask_generators():
             graph.register_generator_state(generator)
-        stream = _find_stream(device, threading.get_ident())
+        stream = _find_stream(device)
         stream.wait_stream(torch.cuda.current_stream(device))
         pool = None if self.graph is None else self.graph.pool()
         with torch.cuda.stream(stream):
-            # Not `torch.cuda.graph`, which collects garbage: 0.2 s an epoch. And other
-            # threads may go on.
+            # Not `torch.cuda.graph`, which collects garbage: 0.2 s an epoch. "global"
+            # would not let other threads allocate memory meanwhile.
             graph.capture_begin(pool, capture_error_mode="thread_local")
             try:
                 function()

@@ -19,12 +19,14 @@ from skorch import NeuralNetClassifier
 from skorch.callbacks import PrintLog
 from torch.nn.modules import module as torch_modules
 from torch.optim import Optimizer
+from torch.optim import optimizer as torch_optimizers
 
 from skmnist._engine import build, internals, net, optimizer
 from skmnist._engine.internals import (
     has_global_hooks,
     has_gradient_hooks,
     has_hooks,
+    has_replaced_step,
     has_step_hooks,
 )
 from skmnist._engine.optimizer import FusedAdam
@@ -32,11 +34,15 @@ from skmnist._engine.products import find_factor_dtype
 from small_models import fit
 
 MODULE = torch.nn.Linear(1, 1)
+SCHEDULED = torch.optim.SGD(MODULE.parameters())
+torch.optim.lr_scheduler.StepLR(SCHEDULED, step_size=1)
 OWNERS = {
     "torch": torch,
     "torch.cpu": torch.cpu,
     "torch.ops.aten": torch.ops.aten,
     "torch.optim.Optimizer": torch.optim.SGD(MODULE.parameters()),
+    "torch.optim.Optimizer.step": SCHEDULED.step,
+    "torch.optim.optimizer": torch_optimizers,
     "torch.nn.Module": MODULE,
     "torch.nn.modules.module": torch_modules,
     "torch.nn.Parameter": MODULE.weight,
@@ -46,6 +52,8 @@ OWNERS = {
 HOOKS = [
     "torch.optim.Optimizer._optimizer_step_pre_hooks",
     "torch.optim.Optimizer._optimizer_step_post_hooks",
+    "torch.optim.optimizer._global_optimizer_pre_hooks",
+    "torch.optim.optimizer._global_optimizer_post_hooks",
     "torch.nn.Module._forward_hooks",
     "torch.nn.Module._forward_pre_hooks",
     "torch.nn.Module._backward_hooks",
@@ -62,6 +70,7 @@ OTHERS = [
     "torch._fused_adamw_",
     "torch.cpu._is_avx512_bf16_supported",
     "torch.cpu._is_amx_tile_supported",
+    "torch.optim.Optimizer.step._wrapped_by_lr_sched",
 ]
 OVERRIDDEN = [
     "skorch.NeuralNetClassifier._default_callbacks",
@@ -166,6 +175,31 @@ def test_whoever_listens_to_all_modules_is_noticed(register):
         assert has_global_hooks()
 
     assert not has_global_hooks()
+
+
+@pytest.mark.parametrize(
+    "register",
+    [
+        torch_optimizers.register_optimizer_step_pre_hook,
+        torch_optimizers.register_optimizer_step_post_hook,
+    ],
+)
+def test_whoever_listens_to_all_optimizers_is_called(digits, register):
+    seen = []
+
+    with register(lambda *_: seen.append("step")):
+        fit(digits, batch_size=100, max_epochs=1)
+
+    assert len(seen) == 4
+
+
+def test_a_schedule_is_no_replaced_step():
+    assert not has_replaced_step(OWNERS["torch.optim.Optimizer"])
+    assert not has_replaced_step(SCHEDULED)
+
+    replaced = torch.optim.SGD(MODULE.parameters())
+    replaced.step = lambda closure: None
+    assert has_replaced_step(replaced)
 
 
 def test_where_a_name_is_gone_somebody_may_listen():

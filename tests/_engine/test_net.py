@@ -330,6 +330,22 @@ def override_train_step(seen):
     return put_in
 
 
+def override_train_step_single(seen):
+    def put_in(net):
+        step = net.train_step_single
+        net.train_step_single = lambda *a, **kw: seen.append("step") or step(*a, **kw)
+
+    return put_in
+
+
+def override_optimizer_step(seen):
+    def put_in(net):
+        step = net.optimizer_.step
+        net.optimizer_.step = lambda closure: seen.append("step") or step(closure)
+
+    return put_in
+
+
 def override_forward(seen):
     def put_in(net):
         forward = net.module_.hidden_1.forward
@@ -351,6 +367,8 @@ def override_forward(seen):
         override_criterion,
         override_get_loss,
         override_train_step,
+        override_train_step_single,
+        override_optimizer_step,
         override_forward,
     ],
 )

@@ -122,9 +122,13 @@ def test_a_net_with_a_hook_is_pickled(digits):
     assert_array_equal(loaded.predict(digits[0]), model.predict(digits[0]))
 
 
-def test_a_net_moves_to_another_device_with_all_its_state(digits):
+@pytest.mark.parametrize(
+    ("device", "dropout"),
+    [("cpu", 0.5), ("auto", 0.0)],  # a GPU has other masks
+)
+def test_a_net_moves_to_another_device_with_all_its_state(digits, device, dropout):
     X, y = digits
-    model = small(device="auto", dropout=0.0).fit(X, y)  # masks are of a device
+    model = small(device=device, dropout=dropout).fit(X, y)
     moved = pickle.loads(pickle.dumps(model)).set_params(device="cpu")
     moved.net_.device = "elsewhere"
 
