@@ -565,7 +565,7 @@ GPU_CONTESTANTS = {
     "skmnist_tf32": Contestant(
         "skmnist, TF32", ("skmnist",), fit_skmnist_tf32, predict_estimator
     ),
-    "jax": replace(
+    "jax_float32": replace(
         CONTESTANTS["jax"], environment={"JAX_DEFAULT_MATMUL_PRECISION": "float32"}
     ),
     "jax_tf32": replace(CONTESTANTS["jax"], label="hand-written loop (JAX), TF32"),

@@ -37,7 +37,7 @@ SETTINGS = [
     for sizes in ((256,), (1_024, 1_024))
     for batch_size in (128, 4_096)
 ]
-# Whose epoch takes long, and who copy no images to the GPU before the first one.
+# Whose epoch takes so long that to copy the images to the GPU does not count.
 ONE_EPOCH = ("skorch", ON_CPU)
 
 
