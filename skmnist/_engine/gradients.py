@@ -6,7 +6,7 @@ import torch
 
 from skmnist._engine.activations import ACTIVATIONS
 from skmnist._engine.loss import Criterion
-from skmnist._engine.network import MLP
+from skmnist._engine.network import MLP, TiledLayer
 from skmnist._engine.products import (
     TILE,
     multiply,
@@ -23,6 +23,7 @@ def compute_gradients(
     X: torch.Tensor,
     y: torch.Tensor,
     sample_weight: torch.Tensor | None = None,
+    layers: list[TiledLayer] | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Go forward and back through a network and write its gradients into `grad`.
 
@@ -46,6 +47,8 @@ def compute_gradients(
         Their labels, as the criterion takes them.
     sample_weight : tensor of shape (n_samples,), default=None
         The weights of the images.
+    layers : list of TiledLayer, default=None
+        What `module.in_tiles()` returned, if it is still valid.
 
     Returns
     -------
@@ -55,17 +58,17 @@ def compute_gradients(
         The logits, with dropout on.
     """
     activation = ACTIVATIONS[module.activation]
+    *hidden, last = module.in_tiles() if layers is None else layers
     n_samples = X.shape[0]
     passes = []
     inputs = row_major(pad_to_tiles(X).T)
-    for layer, dropout in module.blocks:
-        weight, bias = layer.in_tiles()
-        weight, inputs, bias = layer.as_factors(weight, inputs, bias)
+    for layer in hidden:
+        weight, inputs, bias = layer.as_factors(inputs)
         sums = multiply_forward(weight, inputs, bias).to(X.dtype)
         outputs = activation.function(sums)
         mask = None
-        if dropout is not None:
-            mask = _draw_mask(dropout, outputs, layer.out_features, n_samples)
+        if layer.dropout is not None:
+            mask = _draw_mask(layer, outputs, n_samples)
         passes.append((layer, inputs, weight, sums, outputs, mask))
         if mask is None:
             inputs = outputs
@@ -73,15 +76,12 @@ def compute_gradients(
             inputs = outputs.mul_(mask)
         else:
             inputs = outputs * mask
-    layer = module.output
-    weight, bias = layer.in_tiles()
+    weight, inputs, bias = last.as_factors(inputs)
     logits = multiply_forward(weight, inputs, bias)
     logits = logits if n_samples % TILE == 0 else logits[:, :n_samples]
-    loss, gradient = criterion.differentiate(
-        logits, y, sample_weight, layer.out_features
-    )
+    loss, gradient = criterion.differentiate(logits, y, sample_weight, last.n_outputs)
     gradient = pad_to_tiles(gradient)
-    _write_gradients(layer, inputs, gradient)
+    _write_gradients(last, inputs, gradient)
     for layer, inputs, weight_below, sums, outputs, mask in reversed(passes):
         gradient = multiply_back(weight, gradient.to(weight.dtype)).to(X.dtype)
         if mask is not None:
@@ -89,19 +89,19 @@ def compute_gradients(
         gradient = activation.gradient(gradient, sums, outputs)
         _write_gradients(layer, inputs, gradient)
         weight = weight_below
-    return loss, logits[: module.output.out_features].T
+    return loss, logits[: last.n_outputs].T
 
 
-def _draw_mask(dropout, outputs, n_units, n_samples):
+def _draw_mask(layer, outputs, n_samples):
     # Of the outputs that there are, without those of padding: autograd's masks.
-    if outputs.shape == (n_units, n_samples):
-        return dropout.draw_mask(outputs)
-    return pad_to_tiles(dropout.draw_mask(outputs[:n_units, :n_samples]))
+    if outputs.shape == (layer.n_outputs, n_samples):
+        return layer.dropout.draw_mask(outputs)
+    outputs = outputs[: layer.n_outputs, :n_samples]
+    return pad_to_tiles(layer.dropout.draw_mask(outputs))
 
 
 def _write_gradients(layer, inputs, gradient):
-    weight_gradient, bias_gradient = layer.gradients_in_tiles()
-    if weight_gradient is not None:
-        multiply(gradient, row_major(inputs.T), out=weight_gradient)
-    if bias_gradient is not None:
-        torch.sum(gradient, 1, out=bias_gradient)
+    if layer.weight_gradient is not None:
+        multiply(gradient, row_major(inputs.T), out=layer.weight_gradient)
+    if layer.bias_gradient is not None:
+        torch.sum(gradient, 1, out=layer.bias_gradient)

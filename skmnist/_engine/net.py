@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Mapping
 from typing import Any, cast
@@ -242,11 +243,15 @@ class MLPNet(EvaluationNet):
         loss.backward()
         return {"loss": loss.detach(), "y_pred": y_pred.detach()}
 
-    def _step_by_hand(self, batch, sample_weight=None):
+    def _step_by_hand(self, batch, sample_weight=None, *, layers):
         # Without skorch's closure and notifications, which nobody needs here.
-        step = self.train_step_single(batch, sample_weight)
+        Xi, yi = batch
+        with torch.no_grad():
+            loss, y_pred = gradients.compute_gradients(
+                self.module_, self.criterion_, Xi, yi, sample_weight, layers
+            )
         self.optimizer_.step()
-        return step
+        return {"loss": loss, "y_pred": y_pred}
 
     def _is_as_built(self):
         return (
@@ -312,7 +317,9 @@ class MLPNet(EvaluationNet):
         is_by_hand = training and self._steps_by_hand
         if is_by_hand and not has_replaced_step(self.optimizer_):
             if isinstance(self.optimizer_, FusedStep):
-                step_fn = self._step_by_hand
+                self._set_mode(training=True)
+                layers = self.module_.in_tiles()  # nobody moves a parameter meanwhile
+                step_fn = functools.partial(self._step_by_hand, layers=layers)
             if can_replay(iterator, self.optimizer_):
                 self._replayed = ReplayedSteps(step_fn, self.module_, self._replayed)
                 return self._replayed.run(iterator, tally)

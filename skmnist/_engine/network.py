@@ -101,6 +101,10 @@ class MLP(nn.Sequential):
             if dropout is not None:
                 dropout.discard_masks()
 
+    def in_tiles(self) -> list[TiledLayer]:
+        """Return the layers as steps by hand see them, the output last."""
+        return [TiledLayer(*block) for block in self.blocks] + [TiledLayer(self.output)]
+
     def mask_generators(self) -> list[torch.Generator]:
         """Return the generators on a GPU that dropout masks come from."""
         layers = [dropout for _, dropout in self.blocks if dropout is not None]
@@ -248,43 +252,63 @@ class Linear(nn.Linear):
         """Return the weighted sums of the inputs."""
         n_missing = -X.shape[-1] % TILE
         padded = F.pad(X, (0, n_missing)) if n_missing else X
-        weight, inputs, bias = self.as_factors(
-            pad_to_tiles(self.weight), padded, pad_to_tiles(self.bias)
-        )
+        weight, bias = pad_to_tiles(self.weight), pad_to_tiles(self.bias)
         if X.dtype == torch.float64:
-            sums = inputs @ row_major(weight.T) + bias
+            sums = padded @ row_major(weight.T) + bias
         else:
-            sums = F.linear(inputs, weight, bias).to(X.dtype)
+            dtype = self.factor_dtype
+            sums = F.linear(padded.to(dtype), weight.to(dtype), bias.to(dtype))
+            sums = sums.to(X.dtype)
         # In one piece: what comes next would be shared out by rows otherwise.
         return sums[..., : self.out_features].contiguous()
 
-    def as_factors(
-        self, weight: torch.Tensor, inputs: torch.Tensor, bias: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Return weights, inputs and biases in the type in which they multiply."""
-        dtype = inputs.dtype if self.is_last else find_factor_dtype(inputs)
-        if dtype == inputs.dtype:
-            return weight, inputs, bias
-        return weight.to(dtype), inputs.to(dtype), bias.to(dtype)
-
-    def in_tiles(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return weights and biases in whole tiles, without a copy in most steps."""
-        weight, bias = self._find_tiles()
-        if self.n_missing_inputs:
-            return F.pad(weight.values, (0, self.n_missing_inputs)), bias.values
-        return weight.values, bias.values
-
-    def gradients_in_tiles(self) -> tuple[torch.Tensor | None, torch.Tensor | None]:
-        """Return the gradients' memory, as `in_tiles` found it; None if frozen."""
-        weight, bias = self.tiles or self._find_tiles()
-        return weight.gradient, bias.gradient
-
-    def _find_tiles(self):
+    def find_tiles(self) -> tuple[Tiles, Tiles]:
+        """Return the memory of weights and biases; a new one if they have moved."""
         tiles, weight, bias = self.tiles, self.weight, self.bias
         if tiles is None or not (tiles[0].hold(weight) and tiles[1].hold(bias)):
             beyond = -math.inf if self.is_last else 0.0
             self.tiles = tiles = Tiles(weight, 0.0), Tiles(bias, beyond)
         return tiles
+
+    @property
+    def factor_dtype(self) -> torch.dtype:
+        """The float type in which the layer multiplies."""
+        weight = self.weight
+        return weight.dtype if self.is_last else find_factor_dtype(weight)
+
+
+class TiledLayer:
+    """A layer as steps by hand see it, looked up once for many of them.
+
+    It is valid until a parameter moves, or is frozen, or the precision changes.
+
+    Parameters
+    ----------
+    linear : Linear
+        The weights and biases.
+    dropout : Dropout or None
+        The dropout of the layer's outputs.
+    """
+
+    def __init__(self, linear: Linear, dropout: Dropout | None = None):
+        weight, bias = linear.find_tiles()
+        self.weight, self.weight_gradient = weight.values, weight.gradient
+        self.bias, self.bias_gradient = bias.values.unsqueeze(1), bias.gradient
+        self.n_outputs = linear.out_features
+        self.n_missing_inputs = linear.n_missing_inputs
+        self.factor_dtype = linear.factor_dtype
+        self.dropout = dropout
+
+    def as_factors(
+        self, inputs: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Return weights, inputs and biases in the type in which they multiply."""
+        weight, bias, dtype = self.weight, self.bias, self.factor_dtype
+        if self.n_missing_inputs:
+            weight = F.pad(weight, (0, self.n_missing_inputs))
+        if dtype == inputs.dtype:
+            return weight, inputs, bias
+        return weight.to(dtype), inputs.to(dtype), bias.to(dtype)
 
 
 class Tiles:

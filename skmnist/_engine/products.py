@@ -83,12 +83,14 @@ def multiply_forward(
 ) -> torch.Tensor:
     """Return `weight @ inputs + bias`, where units are rows and images are columns.
 
+    `bias` is a column.
+
     On a GPU an image is a row in memory all the same: for the other way round cuBLAS
     has no quick product if there are few units, and takes 55 us instead of 7.
     """
     if inputs.is_cuda:
-        return torch.mm(inputs.T, weight.T).add_(bias).T
-    return torch.addmm(bias.unsqueeze(1), weight, inputs)
+        return torch.mm(inputs.T, weight.T).T.add_(bias)
+    return torch.addmm(bias, weight, inputs)
 
 
 def multiply_back(weight: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
