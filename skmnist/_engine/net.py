@@ -229,11 +229,7 @@ class MLPNet(EvaluationNet):
         """
         self._set_mode(training=True)
         if self._steps_by_hand:
-            with torch.no_grad():
-                loss, y_pred = gradients.compute_gradients(
-                    self.module_, self.criterion_, *batch, sample_weight
-                )
-            return {"loss": loss, "y_pred": y_pred}
+            return self._compute_by_hand(batch, sample_weight)
         Xi, yi = batch
         self.optimizer_.zero_grad()
         y_pred = self.infer(Xi)
@@ -243,15 +239,19 @@ class MLPNet(EvaluationNet):
         loss.backward()
         return {"loss": loss.detach(), "y_pred": y_pred.detach()}
 
-    def _step_by_hand(self, batch, sample_weight=None, *, layers):
-        # Without skorch's closure and notifications, which nobody needs here.
+    def _compute_by_hand(self, batch, sample_weight, layers=None):
         Xi, yi = batch
         with torch.no_grad():
             loss, y_pred = gradients.compute_gradients(
                 self.module_, self.criterion_, Xi, yi, sample_weight, layers
             )
-        self.optimizer_.step()
         return {"loss": loss, "y_pred": y_pred}
+
+    def _step_by_hand(self, batch, sample_weight=None, *, layers):
+        # Without skorch's closure and notifications, which nobody needs here.
+        step = self._compute_by_hand(batch, sample_weight, layers)
+        self.optimizer_.step()
+        return step
 
     def _is_as_built(self):
         return (

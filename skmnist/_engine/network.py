@@ -256,9 +256,8 @@ class Linear(nn.Linear):
         if X.dtype == torch.float64:
             sums = padded @ row_major(weight.T) + bias
         else:
-            dtype = self.factor_dtype
-            sums = F.linear(padded.to(dtype), weight.to(dtype), bias.to(dtype))
-            sums = sums.to(X.dtype)
+            factors = _cast(self.factor_dtype, padded, weight, bias)
+            sums = F.linear(*factors).to(X.dtype)
         # In one piece: what comes next would be shared out by rows otherwise.
         return sums[..., : self.out_features].contiguous()
 
@@ -303,12 +302,17 @@ class TiledLayer:
         self, inputs: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Return weights, inputs and biases in the type in which they multiply."""
-        weight, bias, dtype = self.weight, self.bias, self.factor_dtype
+        weight = self.weight
         if self.n_missing_inputs:
             weight = F.pad(weight, (0, self.n_missing_inputs))
-        if dtype == inputs.dtype:
-            return weight, inputs, bias
-        return weight.to(dtype), inputs.to(dtype), bias.to(dtype)
+        return _cast(self.factor_dtype, weight, inputs, self.bias)
+
+
+def _cast(dtype, *tensors):
+    # To ask once takes less time than to ask each tensor.
+    if tensors[0].dtype == dtype:
+        return tensors
+    return tuple(tensor.to(dtype) for tensor in tensors)
 
 
 class Tiles:
