@@ -129,20 +129,15 @@ def fit_skmnist(X_train, y_train, X_valid, y_valid, setting):
     return Fitted(model, model.history_["valid_accuracy"].tolist())
 
 
-def fit_skmnist_medium(X_train, y_train, X_valid, y_valid, setting):
-    """Fit with this package, with torch allowed to multiply in bfloat16."""
+def fit_skmnist_at(precision, *data_and_setting):
+    """Fit with this package, with torch allowed to multiply at another precision.
+
+    "medium" is bfloat16 on some processors, "high" TF32 on some GPUs.
+    """
     import torch
 
-    torch.set_float32_matmul_precision("medium")
-    return fit_skmnist(X_train, y_train, X_valid, y_valid, setting)
-
-
-def fit_skmnist_tf32(X_train, y_train, X_valid, y_valid, setting):
-    """Fit with this package, with torch allowed to multiply in TF32 on a GPU."""
-    import torch
-
-    torch.set_float32_matmul_precision("high")
-    return fit_skmnist(X_train, y_train, X_valid, y_valid, setting)
+    torch.set_float32_matmul_precision(precision)
+    return fit_skmnist(*data_and_setting)
 
 
 def fit_skorch(X_train, y_train, X_valid, y_valid, setting):
@@ -508,7 +503,7 @@ CONTESTANTS = {
     "skmnist_medium": Contestant(
         'skmnist, "medium" precision',
         ("skmnist",),
-        fit_skmnist_medium,
+        functools.partial(fit_skmnist_at, "medium"),
         predict_estimator,
     ),
     "jax": Contestant(
@@ -563,7 +558,10 @@ CONTESTANTS = {
 GPU_CONTESTANTS = {
     "skmnist": CONTESTANTS["skmnist"],
     "skmnist_tf32": Contestant(
-        "skmnist, TF32", ("skmnist",), fit_skmnist_tf32, predict_estimator
+        "skmnist, TF32",
+        ("skmnist",),
+        functools.partial(fit_skmnist_at, "high"),
+        predict_estimator,
     ),
     "jax_float32": replace(
         CONTESTANTS["jax"], environment={"JAX_DEFAULT_MATMUL_PRECISION": "float32"}

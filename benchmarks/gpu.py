@@ -1,6 +1,6 @@
 """Measure fits on a GPU: this package, a loop in JAX, one in torch, and skorch.
 
-Run `python benchmarks/gpu.py` where torch and JAX find a GPU; it takes four minutes.
+Run `python benchmarks/gpu.py` where torch and JAX find a GPU; it takes some minutes.
 Each contestant has a process of its own, kept alive, and they take turns.
 """
 
