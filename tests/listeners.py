@@ -130,3 +130,17 @@ class NoteTasks:
         self.tasks.append(f"end {context.task_name} {context.task_id}")
         assert getattr(fitted_estimator, "n_features_in_", 64) == 64
         return context.task_name == "epoch" and context.task_id + 1 == self.n_epochs
+
+
+class Wait(Callback):
+    """Is called after each batch, and could do anything."""
+
+    def on_batch_end(self, net, **kwargs):
+        pass
+
+
+class Listen(Callback):
+    """Has the steps go by autograd, whose results depend on the number of threads."""
+
+    def on_train_begin(self, net, **kwargs):
+        net.module_.register_forward_hook(lambda *args: None)

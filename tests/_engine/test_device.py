@@ -11,6 +11,7 @@ import torch
 from numpy.testing import assert_array_equal
 from skorch.callbacks import Callback
 
+from listeners import Listen, Wait
 from skmnist import ImageScaler, MNISTMLPClassifier
 from skmnist._engine import device, products
 from skmnist._engine.device import FreeCores, TorchThreads, resolve_device
@@ -242,20 +243,6 @@ def test_a_fit_without_free_cores_goes_on_with_one_thread(mnist, request):
     assert seen == [2, 2, 1, 1]
     assert torch.get_num_threads() == 2
     assert_array_equal(proba, expected)
-
-
-class Wait(Callback):
-    """Is called after each batch, and could do anything."""
-
-    def on_batch_end(self, net, **kwargs):
-        pass
-
-
-class Listen(Callback):
-    """Has the steps go by autograd, whose results depend on the number of threads."""
-
-    def on_train_begin(self, net, **kwargs):
-        net.module_.register_forward_hook(lambda *args: None)
 
 
 @pytest.mark.usefixtures("two_threads")

@@ -314,28 +314,17 @@ def override_criterion(seen):
     return put_in
 
 
-def override_get_loss(seen):
-    def put_in(net):
-        get_loss = net.get_loss
-        net.get_loss = lambda *args, **kw: seen.append("loss") or get_loss(*args, **kw)
+def override(name):
+    """Return what replaces a method of the net."""
 
-    return put_in
+    def make(seen):
+        def put_in(net):
+            method = getattr(net, name)
+            setattr(net, name, lambda *a, **kw: seen.append(name) or method(*a, **kw))
 
+        return put_in
 
-def override_train_step(seen):
-    def put_in(net):
-        step = net.train_step
-        net.train_step = lambda *args, **kw: seen.append("step") or step(*args, **kw)
-
-    return put_in
-
-
-def override_train_step_single(seen):
-    def put_in(net):
-        step = net.train_step_single
-        net.train_step_single = lambda *a, **kw: seen.append("step") or step(*a, **kw)
-
-    return put_in
+    return make
 
 
 def override_optimizer_step(seen):
@@ -365,9 +354,9 @@ def override_forward(seen):
         replace_child,
         replace_module,
         override_criterion,
-        override_get_loss,
-        override_train_step,
-        override_train_step_single,
+        pytest.param(override("get_loss"), id="override_get_loss"),
+        pytest.param(override("train_step"), id="override_train_step"),
+        pytest.param(override("train_step_single"), id="override_train_step_single"),
         override_optimizer_step,
         override_forward,
     ],

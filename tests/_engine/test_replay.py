@@ -16,6 +16,7 @@ from skorch.callbacks import (
     LRScheduler,
 )
 
+from listeners import Listen, Wait
 from skmnist import MNISTMLPClassifier
 from skmnist._engine import replay
 from skmnist._engine.batches import Batches, ImageDataset
@@ -137,16 +138,6 @@ def test_a_net_can_be_kept_between_replayed_epochs(digits, recordings):
     assert max(sizes) < 100_000  # masks that were drawn ahead take 1 MB
 
 
-class LookAtBatches(Callback):
-    def on_batch_end(self, net, **kwargs):
-        pass
-
-
-class Listen(Callback):
-    def on_train_begin(self, net, **kwargs):
-        net.module_.register_forward_hook(lambda *args: None)
-
-
 class ListenToSteps(Callback):
     def on_train_begin(self, net, **kwargs):
         net.optimizer_.register_step_post_hook(lambda *args: None)
@@ -155,7 +146,7 @@ class ListenToSteps(Callback):
 @pytest.mark.parametrize(
     "parameters",
     [
-        {"callbacks": [LookAtBatches]},
+        {"callbacks": [Wait]},
         {"callbacks": [Listen]},
         {"callbacks": [ListenToSteps]},
         {"optimizer": "rmsprop"},
