@@ -14,6 +14,7 @@ from skmnist._engine.products import (
     multiply_forward,
     pad_to_tiles,
     row_major,
+    sum_rows,
 )
 
 
@@ -24,7 +25,7 @@ def compute_gradients(
     y: torch.Tensor,
     sample_weight: torch.Tensor | None = None,
     layers: list[TiledLayer] | None = None,
-) -> tuple[torch.Tensor, torch.Tensor]:
+) -> torch.Tensor:
     """Go forward and back through a network and write its gradients into `grad`.
 
     The same numbers as autograd's for the weighted mean of the losses, written out by
@@ -52,8 +53,6 @@ def compute_gradients(
 
     Returns
     -------
-    loss : tensor of shape ()
-        The weighted mean of the losses.
     logits : tensor of shape (n_samples, n_classes)
         The logits, with dropout on.
     """
@@ -79,7 +78,7 @@ def compute_gradients(
     weight, inputs, bias = last.as_factors(inputs)
     logits = multiply_forward(weight, inputs, bias)
     logits = logits if n_samples % TILE == 0 else logits[:, :n_samples]
-    loss, gradient = criterion.differentiate(logits, y, sample_weight, last.n_outputs)
+    gradient = criterion.gradient(logits, y, sample_weight, last.n_outputs)
     gradient = pad_to_tiles(gradient)
     _write_gradients(last, inputs, gradient)
     for layer, inputs, weight_below, sums, outputs, mask in reversed(passes):
@@ -89,7 +88,7 @@ def compute_gradients(
         gradient = activation.gradient(gradient, sums, outputs)
         _write_gradients(layer, inputs, gradient)
         weight = weight_below
-    return loss, logits[: last.n_outputs].T
+    return logits[: last.n_outputs].T
 
 
 def _draw_mask(layer, outputs, n_samples):
@@ -104,4 +103,4 @@ def _write_gradients(layer, inputs, gradient):
     if layer.weight_gradient is not None:
         multiply(gradient, row_major(inputs.T), out=layer.weight_gradient)
     if layer.bias_gradient is not None:
-        torch.sum(gradient, 1, out=layer.bias_gradient)
+        sum_rows(gradient, out=layer.bias_gradient)

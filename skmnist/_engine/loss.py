@@ -49,14 +49,14 @@ class CrossEntropy(torch.nn.CrossEntropyLoss):
         """
         return self._mean(_log_softmax(logits), y, sample_weight, len(logits))
 
-    def differentiate(
+    def gradient(
         self,
         logits: torch.Tensor,
         y: torch.Tensor,
         sample_weight: torch.Tensor | None,
         n_classes: int,
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return what `evaluate` does, and its gradient over the logits.
+    ) -> torch.Tensor:
+        """Return the gradient of what `evaluate` returns, over the logits.
 
         Parameters
         ----------
@@ -67,19 +67,18 @@ class CrossEntropy(torch.nn.CrossEntropyLoss):
 
         Returns
         -------
-        loss : tensor of shape ()
-            The mean.
         gradient : tensor of shape (n_rows, n_samples)
             The gradient.
         """
-        log_probabilities = _log_softmax(logits)
-        loss = self._mean(log_probabilities, y, sample_weight, n_classes)
+        if logits.is_cuda:  # in one kernel
+            gradient = logits.T.softmax(dim=1).T
+        else:  # softmax itself has other bits with another number of threads
+            gradient = logits.log_softmax(dim=0).exp_()
         share = self.label_smoothing
-        gradient = log_probabilities.exp_()
         gradient.scatter_(0, y.unsqueeze(0), share - 1, reduce="add")
         if share:
             gradient[:n_classes] -= share / n_classes
-        return loss, _weigh(gradient, sample_weight)
+        return _weigh(gradient, sample_weight)
 
     def _mean(self, log_probabilities, y, sample_weight, n_classes):
         share = self.label_smoothing
@@ -134,18 +133,16 @@ class BinaryCrossEntropies(torch.nn.Module):
         """Return the weighted mean of the losses."""
         return _mean(self._losses(logits, y), sample_weight)
 
-    def differentiate(
+    def gradient(
         self,
         logits: torch.Tensor,
         y: torch.Tensor,
         sample_weight: torch.Tensor | None,
         n_classes: int,
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return what `evaluate` does, and its gradient over the first logits."""
-        logits = logits[:n_classes]
-        loss = self.evaluate(logits, y, sample_weight)
-        gradient = self._weigh_answers(logits.sigmoid() - self._targets(y), y)
-        return loss, _weigh(gradient, sample_weight)
+    ) -> torch.Tensor:
+        """Return the gradient of what `evaluate` returns, over the first logits."""
+        errors = logits[:n_classes].sigmoid() - self._targets(y)
+        return _weigh(self._weigh_answers(errors, y), sample_weight)
 
     def _losses(self, logits, y):
         losses = F.binary_cross_entropy_with_logits(

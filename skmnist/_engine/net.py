@@ -17,13 +17,13 @@ from skmnist._engine import callbacks, gradients
 from skmnist._engine.batches import Batches, ImageDataset
 from skmnist._engine.device import torch_threads
 from skmnist._engine.evaluation import EvaluationNet
-from skmnist._engine.internals import has_replaced_step
+from skmnist._engine.internals import has_replaced_step, has_step_hooks
 from skmnist._engine.interrupts import StopTraining, is_from_signal, marked_signals
 from skmnist._engine.loss import BinaryCrossEntropies, Criterion, is_as_built
 from skmnist._engine.network import MLP
 from skmnist._engine.optimizer import (
+    KNOWN,
     STEPS_BETWEEN,
-    FusedStep,
     change_settings,
     forget_faint_momentum,
 )
@@ -34,7 +34,14 @@ from skmnist._engine.tally import Tally
 from skmnist._sklearn import warn
 
 # Methods that a callback may replace, which steps by hand do not call.
-OVERRIDABLE = ("get_loss", "infer", "train_step", "train_step_single")
+OVERRIDABLE = (
+    "get_loss",
+    "get_train_step_accumulator",
+    "infer",
+    "on_grad_computed",
+    "train_step",
+    "train_step_single",
+)
 
 
 class MLPNet(EvaluationNet):
@@ -228,9 +235,11 @@ class MLPNet(EvaluationNet):
         and a module, criterion or method that a callback has put in, are called.
         """
         self._set_mode(training=True)
-        if self._steps_by_hand:
-            return self._compute_by_hand(batch, sample_weight)
         Xi, yi = batch
+        if self._steps_by_hand:
+            y_pred = self._compute_by_hand(batch, sample_weight)
+            loss = self.criterion_.evaluate(y_pred.T, yi, sample_weight)
+            return {"loss": loss, "y_pred": y_pred}
         self.optimizer_.zero_grad()
         y_pred = self.infer(Xi)
         loss = self.get_loss(
@@ -242,16 +251,15 @@ class MLPNet(EvaluationNet):
     def _compute_by_hand(self, batch, sample_weight, layers=None):
         Xi, yi = batch
         with torch.no_grad():
-            loss, y_pred = gradients.compute_gradients(
+            return gradients.compute_gradients(
                 self.module_, self.criterion_, Xi, yi, sample_weight, layers
             )
-        return {"loss": loss, "y_pred": y_pred}
 
     def _step_by_hand(self, batch, sample_weight=None, *, layers):
-        # Without skorch's closure and notifications, which nobody needs here.
-        step = self._compute_by_hand(batch, sample_weight, layers)
+        # Without the loss, and skorch's closure and notifications: nobody needs them.
+        y_pred = self._compute_by_hand(batch, sample_weight, layers)
         self.optimizer_.step()
-        return step
+        return {"y_pred": y_pred}
 
     def _is_as_built(self):
         return (
@@ -259,6 +267,12 @@ class MLPNet(EvaluationNet):
             and is_as_built(self.criterion_)
             and vars(self).keys().isdisjoint(OVERRIDABLE)
         )
+
+    def _is_optimizer_as_built(self):
+        # It needs no closure then, and nobody moves a parameter.
+        optimizer = self.optimizer_
+        is_changed = has_replaced_step(optimizer) or has_step_hooks(optimizer)
+        return type(optimizer) in KNOWN and not is_changed
 
     def validation_step(
         self,
@@ -296,14 +310,14 @@ class MLPNet(EvaluationNet):
             # So that it can continue from the state that the epoch before recorded.
             self.module_.discard_masks()
         self._steps_by_hand = self._is_as_built()
-        tally = Tally()
+        tally = Tally(self.criterion_)
         if any(callbacks.sees_batches(each) for _, each in self.callbacks_):
             self._show_batches(iterator, training, prefix, step_fn, tally)
         else:
-            loss, n_rows = self._run_batches(iterator, training, step_fn, tally)
+            last = self._run_batches(iterator, training, step_fn, tally)
             # skorch's Checkpoint looks at the last batch, whether it needs it or not.
             self.history.new_batch()
-            self._record_batch(prefix, loss, n_rows)
+            self._record_batch(prefix, tally.loss_of(*last), len(last[1]))
         self.history.record_batch(f"{prefix}_images", sum(tally.sizes))
         if training:
             record_rng(self.history, self.rng)
@@ -313,13 +327,12 @@ class MLPNet(EvaluationNet):
         self.history.record(f"{prefix}_batch_count", len(iterator))
 
     def _run_batches(self, iterator, training, step_fn, tally):
-        """Do the steps of an epoch; return the loss and the size of the last batch."""
+        """Do the steps of an epoch; return the last step, its labels and weights."""
         is_by_hand = training and self._steps_by_hand
-        if is_by_hand and not has_replaced_step(self.optimizer_):
-            if isinstance(self.optimizer_, FusedStep):
-                self._set_mode(training=True)
-                layers = self.module_.in_tiles()  # nobody moves a parameter meanwhile
-                step_fn = functools.partial(self._step_by_hand, layers=layers)
+        if is_by_hand and self._is_optimizer_as_built():
+            self._set_mode(training=True)
+            layers = self.module_.in_tiles()
+            step_fn = functools.partial(self._step_by_hand, layers=layers)
             if can_replay(iterator, self.optimizer_):
                 self._replayed = ReplayedSteps(step_fn, self.module_, self._replayed)
                 return self._replayed.run(iterator, tally)
@@ -331,7 +344,7 @@ class MLPNet(EvaluationNet):
             self._clean_optimizer(training, number)
             step = step_fn(batch, sample_weight=weight)
             tally.add(step, batch[1], weight)
-        return step["loss"], len(batch[0])
+        return step, batch[1], weight
 
     def _show_batches(self, iterator, training, prefix, step_fn, tally):
         """Do the steps of an epoch, and tell the callbacks of each batch."""

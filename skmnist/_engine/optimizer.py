@@ -163,6 +163,7 @@ FUSED: dict[Any, type[Optimizer]] = {
     "adamw": FusedAdamW if internals.ADAMW_KERNEL else torch.optim.AdamW,
     "sgd": torch.optim.SGD,
 }
+KNOWN = {*OPTIMIZERS.values(), *FUSED.values()}
 FUSED_OPTIMIZERS = {
     "cpu": {**FUSED, "adagrad": torch.optim.Adagrad},
     "cuda": FUSED,

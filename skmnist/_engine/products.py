@@ -100,6 +100,14 @@ def multiply_back(weight: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
     return weight.T @ gradient
 
 
+def sum_rows(gradient: torch.Tensor, out: torch.Tensor) -> None:
+    """Write the sum of each row of `gradient` into `out`."""
+    if gradient.is_cuda:  # as a product, in half the time
+        torch.mv(gradient, gradient.new_ones(gradient.shape[1]), out=out)
+    else:
+        torch.sum(gradient, 1, out=out)
+
+
 def have_same_bits() -> bool:
     """Tell whether products have the same bits on any number of threads.
 

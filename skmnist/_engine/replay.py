@@ -10,10 +10,9 @@ from typing import Any, cast
 import torch
 
 from skmnist._engine.batches import Batches
-from skmnist._engine.internals import has_step_hooks
 from skmnist._engine.network import MLP
 from skmnist._engine.optimizer import FusedAdam, FusedAdamW
-from skmnist._engine.tally import Tally
+from skmnist._engine.tally import Counted, Tally
 
 Step = Callable[..., dict[str, torch.Tensor]]
 
@@ -30,7 +29,6 @@ def can_replay(batches: Batches, optimizer: torch.optim.Optimizer) -> bool:
         batches.can_be_recorded
         and batches.n_samples // batches.batch_size >= MIN_STEPS
         and type(optimizer) in (FusedAdam, FusedAdamW, torch.optim.SGD)
-        and not has_step_hooks(optimizer)
         and hasattr(torch.cuda.CUDAGraph, "register_generator_state")
     )
 
@@ -52,7 +50,7 @@ class ReplayedSteps:
     Parameters
     ----------
     step : callable
-        From a batch (images, labels) and its `sample_weight` to its loss and logits.
+        From a batch (images, labels) and its `sample_weight` to its logits, `y_pred`.
     module : MLP
         The network, which has the generators of the dropout masks.
     earlier : ReplayedSteps, default=None
@@ -64,25 +62,25 @@ class ReplayedSteps:
         self.module = module
         self.graph: Any = None if earlier is None else earlier.graph
 
-    def run(self, batches: Batches, tally: Tally) -> tuple[torch.Tensor, int]:
-        """Go over the batches once; return the loss and the size of the last one."""
+    def run(self, batches: Batches, tally: Tally) -> Counted:
+        """Go over the batches once; return the last step, its labels and weights."""
         order = cast(torch.Tensor, batches.order())
         size = batches.batch_size
         n_whole = len(order) // size
         # Not replayed, since it also makes what the optimizer keeps.
-        result, *labels = self._step(batches, order[:size])
-        tally.add(result, *labels)
+        first = self._step(batches, order[:size])
+        tally.add(*first)
         rows = order[size : n_whole * size].view(-1, size)
-        losses, logits = self._replay(batches, rows, result)
-        mean = {"loss": losses.double().mean(), "y_pred": logits.flatten(0, 1)}
-        tally.add(mean, *batches.select_labels(rows.flatten()))
+        logits = self._replay(batches, rows, first[0])
+        replayed = {"y_pred": logits.flatten(0, 1)}
+        tally.add(replayed, *batches.select_labels(rows.flatten()))
         if n_whole * size == len(order):
-            return losses[-1], size
-        result, *labels = self._step(batches, order[n_whole * size :])
-        tally.add(result, *labels)
-        return result["loss"], len(order) % size
+            return {"y_pred": logits[-1]}, *batches.select_labels(rows[-1])
+        last = self._step(batches, order[n_whole * size :])
+        tally.add(*last)
+        return last
 
-    def _step(self, batches, rows):
+    def _step(self, batches: Batches, rows: torch.Tensor) -> Counted:
         y, weight = batches.select_labels(rows)
         X = batches.select_images(rows)
         return self.step((X, y), sample_weight=weight), y, weight
@@ -90,12 +88,10 @@ class ReplayedSteps:
     def _replay(self, batches, rows, like):
         """Do the steps of some rows, of shape (n_steps, batch_size)."""
         number = torch.zeros(1, dtype=torch.int64, device=rows.device)
-        losses = like["loss"].new_empty(len(rows))
         logits = like["y_pred"].new_empty((len(rows), *like["y_pred"].shape))
 
         def step():
             result, *_ = self._step(batches, rows.index_select(0, number).view(-1))
-            losses.index_copy_(0, number, result["loss"].view(1))
             logits.index_copy_(0, number, result["y_pred"].unsqueeze(0))
             number.add_(1)
 
@@ -104,7 +100,7 @@ class ReplayedSteps:
         for _ in range(len(rows)):
             with LOCK:
                 self.graph.replay()
-        return losses, logits
+        return logits
 
     def _record(self, function, device):
         graph = torch.cuda.CUDAGraph()

@@ -12,7 +12,7 @@ from sklearn.utils import check_array
 from skorch import NeuralNet
 
 from skmnist._engine.network import MLP
-from skmnist._engine.optimizer import OPTIMIZERS, FusedAdam, FusedAdamW
+from skmnist._engine.optimizer import KNOWN
 from skmnist._parameters import (
     OtherLayersError,
     as_sizes,
@@ -247,7 +247,7 @@ def make_history_table(history: Sequence[dict[str, Any]]) -> pd.DataFrame:
 
 def _fits_optimizer(state, optimizer):
     """Tell whether a state has the shapes that an optimizer of ours believes it has."""
-    if type(optimizer) not in (*OPTIMIZERS.values(), FusedAdam, FusedAdamW):
+    if type(optimizer) not in KNOWN:
         return True  # a class of the user's keeps what it likes
     shapes = {
         index: parameter.shape

@@ -14,6 +14,7 @@ from skorch.callbacks import Callback, EpochScoring, LRScheduler
 from listeners import OnTrainBegin, Recorder
 from skmnist import MNISTMLPClassifier, evaluate
 from skmnist._engine import gradients
+from skmnist._engine.net import OVERRIDABLE
 from skmnist._engine.network import MLP
 from small_models import deterministic, fit, small
 
@@ -354,9 +355,7 @@ def override_forward(seen):
         replace_child,
         replace_module,
         override_criterion,
-        pytest.param(override("get_loss"), id="override_get_loss"),
-        pytest.param(override("train_step"), id="override_train_step"),
-        pytest.param(override("train_step_single"), id="override_train_step_single"),
+        *(pytest.param(override(name), id=f"override_{name}") for name in OVERRIDABLE),
         override_optimizer_step,
         override_forward,
     ],
@@ -416,6 +415,60 @@ def test_a_hook_on_all_modules_is_called_in_training(digits):
         fitted = fit(digits, validation_split=None)
 
     assert seen.count(fitted.module_) == 3 * 4
+
+
+def forget_gradients(optimizer, args, kwargs):
+    optimizer.zero_grad()
+
+
+def replace_weights(optimizer, args, kwargs):
+    for parameter in optimizer.param_groups[0]["params"]:
+        parameter.data = parameter.data.clamp(-0.1, 0.1)
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sgd", "rmsprop"])
+@pytest.mark.parametrize(
+    ("moment", "hook"),
+    [("post", forget_gradients), ("post", replace_weights), ("pre", replace_weights)],
+)
+def test_a_hook_of_the_optimizer_may_change_anything(digits, optimizer, moment, hook):
+    def register(net):
+        getattr(net.optimizer_, f"register_step_{moment}_hook")(hook)
+
+    settings = {"optimizer": optimizer, "max_epochs": 2}
+    model = fit(digits, OnTrainBegin(register), **settings)
+    watched = fit(digits, OnTrainBegin(register), Recorder(), **settings)
+    without = fit(digits, **settings)
+
+    columns = ["train_loss", "valid_loss"]
+    assert_array_equal(model.history_[columns], watched.history_[columns])
+    is_changed = hook is not forget_gradients
+    losses = model.history_["train_loss"], without.history_["train_loss"]
+    assert is_changed is not np.array_equal(*losses)
+
+
+class ChangeCriterion(Callback):
+    """Smooths the labels more at each batch, and notes the losses of the batches."""
+
+    def on_train_begin(self, net, **kwargs):
+        self.losses_, self.sizes_ = [], []
+
+    def on_batch_begin(self, net, training=None, **kwargs):
+        if training:
+            net.criterion_.label_smoothing += 0.05
+
+    def on_batch_end(self, net, batch=None, loss=None, training=None, **kwargs):
+        if training:
+            self.losses_.append(float(loss))
+            self.sizes_.append(len(batch[1]))
+
+
+def test_a_callback_may_change_the_criterion_within_an_epoch(digits):
+    model = fit(digits, ChangeCriterion(), max_epochs=1)
+
+    noted = callback(model, "ChangeCriterion")
+    loss = np.average(noted.losses_, weights=noted.sizes_)
+    assert model.history_["train_loss"].iloc[0] == pytest.approx(loss)
 
 
 def test_listening_by_a_hook_changes_no_number(digits):
