@@ -1,6 +1,5 @@
 """The page of the benchmark, which is made from its records."""
 
-import sys
 from collections import defaultdict
 from pathlib import Path
 
@@ -15,14 +14,23 @@ if not BENCHMARKS.exists():
 FIRST_TABLE = "## One epoch on MNIST"
 
 
-@pytest.fixture(scope="module")
-def report():
-    sys.path.append(str(BENCHMARKS))
-    try:
-        import report
-    finally:
-        sys.path.remove(str(BENCHMARKS))
+@pytest.fixture(autouse=True)
+def its_folder(monkeypatch):
+    monkeypatch.syspath_prepend(BENCHMARKS)
+
+
+@pytest.fixture
+def report(its_folder):
+    import report
+
     return report
+
+
+@pytest.fixture
+def gpu(its_folder):
+    import gpu
+
+    return gpu
 
 
 def test_the_page_has_the_tables_of_its_records(report):
@@ -66,3 +74,29 @@ def test_the_sizes_at_which_another_is_faster_are_named(report, seconds, sentenc
 
     said = report.describe_slower_sizes(frame)
     assert said.endswith(f"skmnist is the fastest {sentence}")
+
+
+def test_the_page_of_a_gpu_has_the_tables_of_its_records(gpu):
+    records = pd.read_csv(
+        BENCHMARKS / "results" / "gpu.csv", dtype={"hidden_layer_sizes": str}
+    )
+    page = (BENCHMARKS / "results" / "gpu.md").read_text(encoding="utf-8")
+    _, machine, *_ = page.split("\n\n")
+
+    assert gpu.format_page(records, machine) == page
+
+
+@pytest.mark.parametrize(
+    ("ratios", "sentence"),
+    [
+        ({"skmnist": [1, 1], "jax": [2, 3]}, "each column is: skmnist."),
+        ({"skmnist": [1, 1], "jax": [2, 0.5]}, "are: skmnist (small); jax (large)."),
+        ({"skmnist": [1, 1], "jax, TF32": [0.5, 0.5]}, "each column is: skmnist."),
+    ],
+)
+def test_the_fastest_on_a_gpu_is_named(gpu, ratios, sentence):
+    columns = ["small", "large"]
+    frame = pd.DataFrame.from_dict(ratios, orient="index", columns=columns)
+
+    said = gpu.describe_fastest(frame.rename_axis("program").reset_index())
+    assert said.endswith(sentence)
