@@ -14,7 +14,7 @@ if not BENCHMARKS.exists():
 FIRST_TABLE = "## One epoch on MNIST"
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def its_folder(monkeypatch):
     monkeypatch.syspath_prepend(BENCHMARKS)
 
